@@ -1,0 +1,31 @@
+/*
+ * base/str.h - small text helpers. Pure, but for str_random_hex.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
+bool str_has_prefix(const char *s, const char *prefix);
+bool str_has_suffix(const char *s, const char *suffix);
+bool str_empty(const char *s); /* NULL or "" */
+
+/* Copies with a NUL; false, and an empty dst, when it does not fit. */
+bool str_copy(char *dst, size_t size, const char *src) MUST_USE;
+
+/* The whole text as a decimal number within [min, max]; false otherwise. */
+bool str_to_int(const char *s, int64_t min, int64_t max, int64_t *out) MUST_USE;
+
+/* FNV-1a, 64 bit; start with STR_HASH_INIT and chain. */
+#define STR_HASH_INIT 14695981039346656037ULL
+uint64_t str_hash(uint64_t h, const void *data, size_t len);
+
+/* n_chars of lower-case hex from the system's secure source, and a NUL. */
+void str_random_hex(char *out, size_t n_chars);
+
+#endif

@@ -1,0 +1,78 @@
+#include "base/str.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool str_eq(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool str_has_prefix(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_has_suffix(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), m = strlen(suffix);
+
+    return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+bool str_empty(const char *s)
+{
+    return !s || !*s;
+}
+
+bool str_copy(char *dst, size_t size, const char *src)
+{
+    size_t n = strlen(src);
+
+    if (n >= size) {
+        dst[0] = '\0';
+        return false;
+    }
+    memcpy(dst, src, n + 1);
+    return true;
+}
+
+bool str_to_int(const char *s, int64_t min, int64_t max, int64_t *out)
+{
+    char *end;
+    long long v;
+
+    if (!s || !*s || (*s != '-' && (*s < '0' || *s > '9')))
+        return false;
+    errno = 0;
+    v = strtoll(s, &end, 10);
+    if (errno || *end || v < min || v > max)
+        return false;
+    *out = v;
+    return true;
+}
+
+uint64_t str_hash(uint64_t h, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ p[i]) * 1099511628211ULL;
+    return h;
+}
+
+void str_random_hex(char *out, size_t n_chars)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char byte = 0;
+
+    for (size_t i = 0; i < n_chars; i++) {
+        /* without randomness a password would be guessable: better no process */
+        if (i % 2 == 0 && RAND_bytes(&byte, 1) != 1)
+            abort();
+        out[i] = digits[i % 2 ? byte & 15 : byte >> 4];
+    }
+    out[n_chars] = '\0';
+}
