@@ -1,0 +1,55 @@
+/*
+ * api/child.h - the children of an InferenceService: kinds, API paths, names.
+ *
+ * Pure. One row per child; everything that lists children walks this table.
+ */
+#ifndef API_CHILD_H
+#define API_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum child {
+    CHILD_DEPLOYMENT,
+    CHILD_SERVICE,
+    CHILD_HPA,
+    CHILD_PDB,
+    CHILD_REDIS_SECRET,
+    CHILD_REDIS_CONFIGMAP,
+    CHILD_REDIS_SERVICE,
+    CHILD_REDIS_STATEFULSET,
+    CHILD_REDIS_PDB,
+    CHILD_REDIS_NETPOL,
+    N_CHILDREN,
+};
+
+struct child_type {
+    const char *label;       /* short, for logs and messages: "Deployment", "Redis StatefulSet" */
+    const char *kind;        /* "StatefulSet" */
+    const char *api_version; /* "apps/v1" */
+    const char *api_path;    /* "/apis/apps/v1", "/api/v1" */
+    const char *plural;      /* "statefulsets" */
+    const char *suffix;      /* of the name: "" or "-redis" */
+    bool of_redis;
+};
+
+extern const struct child_type child_types[N_CHILDREN];
+
+#define API_GROUP "serving.everserve.dev"
+#define API_VERSION "serving.everserve.dev/v1alpha1"
+#define API_KIND "InferenceService"
+#define API_PLURAL "inferenceservices"
+#define API_MANAGER "everserve"           /* field manager of everything we apply */
+#define API_MANAGER_INIT "everserve-init" /* holds spec.replicas for the autoscaler */
+#define API_MANAGED_BY "app.kubernetes.io/managed-by=everserve"
+
+/* <name><suffix> into out; false when it does not fit. */
+bool child_name(enum child c, const char *service, char *out, size_t size);
+
+/* The child whose kind is this and whose name is <service><suffix> for some service;
+ * service: at least 254 bytes, set on success. N_CHILDREN: none. A StatefulSet "x-redis" is
+ * CHILD_REDIS_STATEFULSET of x; a Service "x-redis" is taken for CHILD_REDIS_SERVICE only when
+ * component is "redis" (label app.kubernetes.io/component). */
+enum child child_of(const char *kind, const char *name, const char *component, char *service);
+
+#endif
