@@ -1,0 +1,75 @@
+/*
+ * api/isvc.h - an InferenceService as a C value: validated, defaulted, decoded.
+ *
+ * Pure. isvc_decode keeps a defaulted copy of the object; the struct owns that
+ * copy and every pointer in it lends from there until isvc_done. The rules and
+ * bounds are one table (api/schema.h) from which the CRD is printed as well, so
+ * that the server and this code accept the same resources.
+ */
+#ifndef API_ISVC_H
+#define API_ISVC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "json/json.h"
+
+enum {
+    ISVC_NAME_MAX = 63,
+    /* with Redis: the label controller-revision-hash of its pods is "<name>-redis-<10 characters>" */
+    ISVC_NAME_MAX_REDIS = 46,
+};
+
+enum redis_persistence { REDIS_APPEND_ONLY, REDIS_SNAPSHOT, REDIS_NO_PERSISTENCE };
+
+struct isvc_predictor {
+    int32_t min_replicas;
+    int32_t max_replicas;
+    bool autoscaled;              /* max above min: a HorizontalPodAutoscaler writes the replicas */
+    int32_t port;                 /* where the first container serves; 8080 unless it names one */
+    int32_t progress_deadline_s;
+    const cJSON *spec;            /* spec.predictor, defaulted; containers[0] is there */
+};
+
+struct isvc_gate {
+    bool hold_up;                 /* slot health may hold steps up, for at most max_hold_s */
+    bool hold_down;               /* always true: steps down wait for a healthy verdict */
+    int32_t max_hold_s;
+};
+
+struct isvc_redis {
+    bool present;                 /* all other fields count only then */
+    int32_t shards;
+    int32_t replicas_per_shard;
+    int32_t nodes;                /* shards * (1 + replicas_per_shard) */
+    const char *image;
+    bool is_valkey;               /* by the image's name: the server is valkey-server */
+    enum redis_persistence persistence;
+    bool ephemeral;               /* emptyDir instead of claims */
+    bool delete_volumes;          /* claims go when the resource goes */
+    const char *secret_name;      /* whose key "password" is the password; NULL: generated */
+    int64_t max_memory_bytes;     /* 75 % of resources.limits.memory; 0: no limit given */
+    const cJSON *spec;            /* spec.redis, defaulted */
+};
+
+struct isvc {
+    cJSON *root;                  /* owned */
+    const char *ns;
+    const char *name;
+    const char *uid;              /* "" when the object never was on a server (render) */
+    const char *resource_version; /* likewise */
+    int64_t generation;           /* 0 likewise */
+    bool deleting;
+    bool paused;                  /* managementPolicy: Paused */
+    struct isvc_predictor predictor;
+    struct isvc_gate gate;
+    struct isvc_redis redis;
+};
+
+/* Validates, fills defaults, decodes. ERR_INVALID: the message names the field's path and says
+ * what to do; out is then untouched. obj is only read. */
+int isvc_decode(const cJSON *obj, struct isvc *out, struct err *e) MUST_USE;
+void isvc_done(struct isvc *s); /* zeroed is fine */
+
+#endif

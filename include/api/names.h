@@ -1,0 +1,35 @@
+/*
+ * api/names.h - labels, selectors, owner references and addresses of children.
+ *
+ * Pure. Trees returned are the caller's.
+ */
+#ifndef API_NAMES_H
+#define API_NAMES_H
+
+#include "api/isvc.h"
+
+#define LABEL_NAME "app.kubernetes.io/name"
+#define LABEL_INSTANCE "app.kubernetes.io/instance"
+#define LABEL_COMPONENT "app.kubernetes.io/component"
+#define LABEL_PART_OF "app.kubernetes.io/part-of"
+#define LABEL_MANAGED_BY "app.kubernetes.io/managed-by"
+
+#define NAME_VALUE "inferenceservice"      /* LABEL_NAME of every child and pod */
+#define COMPONENT_PREDICTOR "predictor"
+#define COMPONENT_REDIS "redis"
+
+enum { REDIS_PORT = 6379, REDIS_BUS_PORT = 16379 };
+
+/* All five labels. */
+cJSON *names_labels(const struct isvc *s, const char *component);
+
+/* What selectors use: name, instance, component. These never change: selectors are immutable. */
+cJSON *names_selector(const struct isvc *s, const char *component);
+
+/* The same as text, "a=b,c=d", for status.selector and list calls. Caller frees. */
+char *names_selector_text(const struct isvc *s, const char *component);
+
+/* metadata.ownerReferences: controller and blockOwnerDeletion true. NULL without a uid. */
+cJSON *names_owner_references(const struct isvc *s);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * desired/desired.h - the children an InferenceService should have.
+ *
+ * Pure: same service and input, byte-identical object out, for ever: a template
+ * that changed without the spec would restart every model. Only fields we own are
+ * emitted, quantities in canonical form. Nothing here asks what exists now.
+ */
+#ifndef DESIRED_DESIRED_H
+#define DESIRED_DESIRED_H
+
+#include "api/child.h"
+#include "api/isvc.h"
+#include "json/json.h"
+
+/* What the plan decides beyond the spec. */
+struct desired_input {
+    int32_t replicas;           /* of the Deployment; -1: do not write, an autoscaler is the writer */
+    int32_t hpa_min, hpa_max;   /* bounds to write: the gate may hold the old ones */
+    bool hold_down;             /* the autoscaler's behavior.scaleDown.selectPolicy: Disabled */
+    bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
+    int32_t redis_nodes;        /* replicas of the StatefulSet */
+    const char *redis_password; /* for the Secret only; NULL: no Secret is built */
+};
+
+/* As the spec alone says: for render and tests. The password is a placeholder. */
+struct desired_input desired_input_default(const struct isvc *s);
+
+/* NULL: should not exist. The caller owns the result. */
+cJSON *desired_child(enum child c, const struct isvc *s, const struct desired_input *in);
+
+#endif
