@@ -58,13 +58,23 @@ ALL_LIBS := $(patsubst %,$(B)/lib%.a,$(ROOMS))
 $(B)/everserve: $(ALL_LIBS)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS) -o $@
 
-# the local cluster: the product's rooms plus tests/sim
-SIM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c tests/sim/*/*.c))
+# the local cluster: the product's rooms plus tests/sim; its parts are a library, so that unit tests can take one
+SIM_PARTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*/*.c))
+SIM_MAIN  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
+SIM_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/sim/*_test.c))
+$(B)/libsim.a: $(SIM_PARTS)
+	@mkdir -p $(@D); rm -f $@
+	@$(AR) rcs $@ $^
 sim: $(B)/everserve-sim
-$(B)/everserve-sim: $(SIM_OBJ) $(ALL_LIBS)
-	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $(SIM_OBJ) -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS) -o $@
-$(SIM_OBJ): ALL_CFLAGS += -Itests
-.PHONY: sim
+$(B)/everserve-sim: $(SIM_MAIN) $(B)/libsim.a $(ALL_LIBS)
+	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $(SIM_MAIN) -Wl,--start-group $(B)/libsim.a $(ALL_LIBS) -Wl,--end-group $(LIBS) -o $@
+$(SIM_TESTS): $(B)/%: $(B)/%.o $(B)/libsim.a $(ALL_LIBS)
+	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $< -Wl,--start-group $(B)/libsim.a $(ALL_LIBS) -Wl,--end-group $(LIBS) -lcmocka -o $@
+unit-sim: $(SIM_TESTS)
+	@for t in $^; do $$t || exit 1; done
+$(SIM_PARTS) $(SIM_MAIN) $(SIM_TESTS:%=%.o): ALL_CFLAGS += -Itests
+unit: unit-sim
+.PHONY: sim unit-sim
 
 clean:
 	rm -rf $(B)
