@@ -1,0 +1,40 @@
+/*
+ * redis/probe.h - asks every Redis node at once what it sees.
+ *
+ * I/O, a guest of the loop. Each node gets one short-lived connection, one pipeline
+ * (AUTH when there is a password, CLUSTER MYID, MYSHARDID, INFO, NODES, INFO) and its own
+ * deadline; replies are bounded (16 MiB per node). done is called once, from the loop, when all
+ * have answered or given up; never from redis_probe_start.
+ */
+#ifndef REDIS_PROBE_H
+#define REDIS_PROBE_H
+
+#include "loop/loop.h"
+#include "slots/view.h"
+
+struct redis_target {
+    const char *ip; /* or a host name; NULL or "": no address, answers nothing */
+    uint16_t port;
+};
+
+/* Lent for the call only; copied. NULL members: not used. */
+struct redis_auth {
+    const char *user; /* NULL: the default user */
+    const char *password; /* NULL: none */
+    bool tls;
+    const char *ca_file, *cert_file, *key_file; /* ca NULL: the system's */
+    const char *sni; /* NULL: none */
+};
+
+struct redis_probe;
+
+/* views[i] answers targets[i]; they are the callee's now: views_free. */
+typedef void (*redis_probe_done)(void *arg, struct node_view *views, size_t n);
+
+struct redis_probe *redis_probe_start(struct loop *l, const struct redis_target *targets, size_t n,
+                                      const struct redis_auth *auth, int deadline_ms,
+                                      redis_probe_done done, void *arg);
+/* done will not be called. Not after done. NULL is fine. */
+void redis_probe_cancel(struct redis_probe *p);
+
+#endif
