@@ -42,14 +42,14 @@ static void buf_keeps_its_maximum(void **state)
 static void map_keeps_order_and_survives_removal(void **state)
 {
     struct map *m = map_new();
-    char seen[8] = "", one[] = "1", two[] = "2", three[] = "3";
+    char seen[8] = "", *end = seen, one[] = "1", two[] = "2", three[] = "3";
     (void)state;
 
     assert_null(map_put(m, "b", one));
     assert_null(map_put(m, "a", two));
     assert_string_equal(map_put(m, "b", three), "1");
     for (struct map_iter i = map_first(m); i.key; map_next(&i)) {
-        strcat(seen, i.key);
+        *end++ = i.key[0];
         assert_non_null(map_take(m, i.key));
     }
     assert_string_equal(seen, "ba");
