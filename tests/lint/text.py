@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What can be seen in the text of C files: sizes, white space, banned functions and commands, forbidden names.
+
+  text.py sizes|space|banned|commands|names     prints complaints; exit 1 when there are any
+  text.py report                                functions above 60 lines, files above 500, nesting above 3: no failure
+"""
+import glob, os, re, subprocess, sys
+
+os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+MAX_FUNCTION, MAX_FILE = 80, 800
+BANNED = ("strcpy strcat stpcpy sprintf vsprintf gets strtok strtok_r atoi atol atoll atof system popen alloca "
+          "strncpy strncat scanf sscanf fscanf mktemp tmpnam asctime ctime gmtime localtime signal rand srand "
+          "setjmp longjmp").split()
+# A database, or a node's knowledge of its cluster, is never thrown away by this program.
+COMMANDS = re.compile(r'\bFLUSHALL\b|\bFLUSHDB\b|\bCLUSTER\s+RESET\b|"RESET\b|"(HARD|SOFT)"', re.I)
+# Hosts that packages and images come from: which mirror or registry is used is the user's choice.
+NAMES = re.compile(r"\b(deb|security|snapshot|ftp)[.]debian[.]|npm(js)?[.](org|com)|docker[.]io|ghcr[.]io|quay[.]io"
+                   r"|gcr[.]io|pypi[.]org|pythonhosted|golang[.]org|registry[.]k8s|amazonaws|pkg[.]dev", re.I)
+
+
+def c_files(*folders):
+    return sorted(f for d in folders for f in glob.glob(d + "/**/*.[ch]", recursive=True))
+
+
+def code_of(text):
+    """The same lines with comments and the insides of literals blanked."""
+    def blank(m):
+        s = m.group(0)
+        return s if s[0] in "\"'" and keep_literals else re.sub(r"[^\n]", " ", s)
+    return TOKEN.sub(blank, text)
+
+
+TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
+keep_literals = False
+
+
+def functions(path):
+    """(name, first line, lines, deepest nesting) for each function: from `{` to `}` in the first column."""
+    lines = code_of(open(path, errors="replace").read()).split("\n")
+    start = name = None
+    depth = deepest = 0
+    for n, line in enumerate(lines, 1):
+        if start is None and re.match(r"^[A-Za-z_].*\(", line):
+            m = re.search(r"(\w+)\s*\(", line)
+            name = m.group(1) if m else name
+        if line.startswith("{") and start is None:
+            start, depth, deepest = n, 0, 0
+        if start is not None:
+            depth += line.count("{") - line.count("}")
+            deepest = max(deepest, depth - 1)
+            if line.startswith("}"):
+                yield name, start, n - start - 1, deepest
+                start = None
+
+
+def sizes():
+    for path in c_files("include", "src", "tests"):
+        n_lines = open(path, errors="replace").read().count("\n")
+        if n_lines > MAX_FILE:
+            yield f"{path}: {n_lines} lines, more than {MAX_FILE}"
+        for name, line, length, _ in functions(path):
+            if length > MAX_FUNCTION:
+                yield f"{path}:{line}: {name} has {length} lines, more than {MAX_FUNCTION}"
+
+
+def space():
+    for path in c_files("include", "src", "tests"):
+        text = open(path, errors="replace").read()
+        if text and not text.endswith("\n"):
+            yield f"{path}: no newline at the end"
+        for n, line in enumerate(text.split("\n"), 1):
+            if "\t" in line:
+                yield f"{path}:{n}: a tab"
+            if line != line.rstrip():
+                yield f"{path}:{n}: white space at the end"
+            if len(line) > 140:
+                yield f"{path}:{n}: {len(line)} columns, more than 140"
+
+
+def banned():
+    call = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+    for path in c_files("include", "src", "tests"):
+        for n, line in enumerate(code_of(open(path, errors="replace").read()).split("\n"), 1):
+            m = call.search(line)
+            if m:
+                yield f"{path}:{n}: {m.group(1)} is banned"
+
+
+def commands():
+    global keep_literals
+    keep_literals = True
+    for path in c_files("include", "src"):
+        for n, line in enumerate(code_of(open(path, errors="replace").read()).split("\n"), 1):
+            if COMMANDS.search(line):
+                yield f"{path}:{n}: {line.strip()}"
+    keep_literals = False
+
+
+def names():
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True).stdout.split("\n")
+    for path in listed or []:
+        if path and os.path.isfile(path) and not path.endswith("lint/text.py"):
+            for n, line in enumerate(open(path, errors="replace"), 1):
+                m = NAMES.search(line)
+                if m:
+                    yield f"{path}:{n}: names the host {m.group(0)}"
+
+
+def report():
+    for path in c_files("include", "src", "tests"):
+        n_lines = open(path, errors="replace").read().count("\n")
+        if n_lines > 500:
+            print(f"{path}: {n_lines} lines")
+        for name, line, length, depth in functions(path):
+            if length > 60 or depth > 3:
+                print(f"{path}:{line}: {name}: {length} lines, nesting {depth}")
+    return []
+
+
+bad = list({"sizes": sizes, "space": space, "banned": banned, "commands": commands, "names": names,
+            "report": report}[sys.argv[1]]())
+print("\n".join(bad))
+sys.exit(1 if bad else 0)
