@@ -120,35 +120,35 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $< -Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group $(LIBS) -o $@
 fuzz-run: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
-	tests/fuzz/run $(SECONDS) $^
+	@tests/fuzz/run $(SECONDS) $^
 fuzz:
-	tests/tools/deps --lint
-	$(MAKE) --no-print-directory B=build-fuzz CC=$(or $(shell command -v clang),clang-14) SAN=fuzzer-no-link,address,undefined fuzz-run
+	@tests/tools/deps --lint
+	@$(MAKE) --no-print-directory B=build-fuzz CC=$(or $(shell command -v clang),clang-14) SAN=fuzzer-no-link,address,undefined fuzz-run
 
 # --- what people run; these fetch packages when some are missing
 deps:
-	tests/tools/deps
+	@tests/tools/deps
 
 .PHONY: test-programs test-run
 SCRIPTS := $(wildcard tests/*/run.sh)
 test-programs: all $(if $(SIM_MAIN),sim) $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY)
 test-run: test-programs
-	tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) tests/lint/run $(SCRIPTS)
+	@tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) tests/lint/run $(SCRIPTS)
 test:
-	tests/tools/deps
+	@tests/tools/deps
 	@$(MAKE) --no-print-directory -j$(shell nproc) test-programs
 	@$(MAKE) --no-print-directory test-run
 
 lint: all
-	tests/run tests/lint/run
+	@tests/run tests/lint/run
 
 demo:
-	tests/tools/deps
+	@tests/tools/deps
 	@$(MAKE) --no-print-directory -j$(shell nproc) all sim
 	@exec tests/demo/demo.sh
 
 e2e: all sim
-	tests/run tests/e2e/run.sh
+	@tests/run tests/e2e/run.sh
 
 bench: all sim
 	tests/bench/run

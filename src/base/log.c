@@ -70,7 +70,7 @@ static void put_time(struct buf *b)
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     static const char *const names[] = { "debug", "info", "warn", "error" };
-    AUTO_BUF struct buf b;
+    AUTO_BUF struct buf b = { 0 };
 
     if (level < least_level)
         return;

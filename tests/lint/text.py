@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be seen in the text of C files: sizes, white space, banned functions and commands, forbidden names.
 
-  text.py sizes|space|banned|commands|names     prints complaints; exit 1 when there are any
+  text.py sizes|space|banned|owners|commands|names     prints complaints; exit 1 when there are any
   text.py report                                functions above 60 lines, files above 500, nesting above 3: no failure
 """
 import glob, os, re, subprocess, sys
@@ -86,6 +86,14 @@ def banned():
                 yield f"{path}:{n}: {m.group(1)} is banned"
 
 
+def owners():
+    """An early return runs the cleanup of every owner declared above it: it must hold something by then."""
+    for path in c_files("include", "src", "tests"):
+        for n, line in enumerate(code_of(open(path, errors="replace").read()).split("\n"), 1):
+            if re.match(r"\s+(AUTO_\w+|CLEANUP\(\w+\))\s[^=]*;", line):
+                yield f"{path}:{n}: {line.strip()} is born without a value"
+
+
 def commands():
     global keep_literals
     keep_literals = True
@@ -117,7 +125,7 @@ def report():
     return []
 
 
-bad = list({"sizes": sizes, "space": space, "banned": banned, "commands": commands, "names": names,
-            "report": report}[sys.argv[1]]())
+bad = list({"sizes": sizes, "space": space, "banned": banned, "owners": owners,
+            "commands": commands, "names": names, "report": report}[sys.argv[1]]())
 print("\n".join(bad))
 sys.exit(1 if bad else 0)
