@@ -32,6 +32,11 @@ void loop_timer_set(struct loop_timer *t, int64_t in_ms); /* below 0 counts as 0
 void loop_timer_off(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t); /* NULL is fine */
 
+/* Calls fn whenever fd has something to read, the end included. fd stays the caller's. */
+struct loop_fd;
+struct loop_fd *loop_fd_new(struct loop *l, int fd, void (*fn)(void *arg), void *arg);
+void loop_fd_free(struct loop_fd *w); /* before fd is closed; NULL is fine */
+
 /* fn runs in the loop, not in signal context. */
 void loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg);
 
