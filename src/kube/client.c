@@ -1,0 +1,327 @@
+#include "kube/client.h"
+
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "client_impl.h"
+#include "config_impl.h"
+#include "status.h"
+
+enum {
+    TIMEOUT_MS = 30000,
+    REFRESH_MS = 60000,    /* files of the config are read again */
+    TICK_MS = 5000,        /* liveness is looked at */
+    QUIET_MS = 25000,      /* a lane without a byte for so long is asked for one */
+    PROBE_MS = 15000,      /* the time it has to answer */
+    MAIN_CALLS = 96,       /* below the server's 100 streams of one connection */
+    MAIN_CALLS_H1 = 8,
+    METHOD_SIZE = 8,
+};
+
+struct kube_call {
+    TAILQ_ENTRY(kube_call) link;
+    struct kube *kube;
+    struct http_call *http;
+    enum kube_lane lane;
+    char method[METHOD_SIZE];
+    char *url, *type, *body, *token; /* token: as sent */
+    int32_t timeout_ms, silence_ms;
+    bool resent;
+    bool (*on_data)(void *arg, const char *data, size_t len);
+    void (*on_reply)(void *arg, const struct kube_reply *reply);
+    void *arg;
+};
+
+struct count {
+    char method[METHOD_SIZE];
+    int status;
+    int64_t n;
+};
+
+struct lane {
+    struct kube *kube;
+    struct http_transport *http;
+    struct kube_call *probe; /* NULL: none under way */
+    int64_t next_probe_ms;
+};
+
+struct kube {
+    struct loop *loop;
+    struct kube_config *cfg;
+    struct lane lanes[N_KUBE_LANES];
+    TAILQ_HEAD(kube_calls, kube_call) calls;
+    struct count *counts;
+    size_t n_counts, cap_counts;
+    struct loop_timer *refresh, *tick;
+};
+
+static void count_reply(struct kube *k, const char *method, int status)
+{
+    struct count *c;
+
+    for (size_t i = 0; i < k->n_counts; i++) {
+        c = &k->counts[i];
+        if (c->status == status && str_eq(c->method, method)) {
+            c->n++;
+            return;
+        }
+    }
+    k->counts = xgrow(k->counts, &k->cap_counts, k->n_counts + 1, sizeof(*k->counts));
+    c = &k->counts[k->n_counts++];
+    *c = (struct count){ .status = status, .n = 1 };
+    memcpy(c->method, method, METHOD_SIZE);
+}
+
+void kube_each_count(struct kube *k, void (*row)(void *arg, const char *method, int status, int64_t n), void *arg)
+{
+    for (size_t i = 0; i < k->n_counts; i++)
+        row(arg, k->counts[i].method, k->counts[i].status, k->counts[i].n);
+}
+
+const char *kube_host(const struct kube *k)
+{
+    return strstr(kube_config_server(k->cfg), "://") + 3;
+}
+
+struct loop *kube_loop(struct kube *k)
+{
+    return k->loop;
+}
+
+static void free_secret(char *s)
+{
+    if (s)
+        explicit_bzero(s, strlen(s));
+    free(s);
+}
+
+static void call_free(struct kube_call *c)
+{
+    TAILQ_REMOVE(&c->kube->calls, c, link);
+    free(c->url);
+    free(c->type);
+    free(c->body);
+    free_secret(c->token);
+    free(c);
+}
+
+static void call_go(struct kube_call *c);
+
+/* After a 401 a newer token may be on disk already; then the call deserves a second chance. */
+static bool is_worth_resending(struct kube_call *c, const struct http_reply *r)
+{
+    if (r->err.kind || r->status != 401 || c->resent)
+        return false;
+    kube_config_refresh(c->kube->cfg);
+    return !str_eq(c->kube->cfg->token.text, c->token);
+}
+
+static void on_http(void *arg, const struct http_reply *r)
+{
+    struct kube_call *c = arg;
+    AUTO_JSON cJSON *body = NULL;
+    struct kube_reply reply = { .status = r->status };
+
+    count_reply(c->kube, c->method, r->status);
+    if (is_worth_resending(c, r)) {
+        c->resent = true;
+        call_go(c);
+        return;
+    }
+    if (r->len && json_parse(r->body, r->len, &body, NULL) < 0)
+        body = NULL;
+    reply.body = body;
+    reply.gone = kube_status_is_gone(r->status, body);
+    if (r->err.kind)
+        reply.err = r->err;
+    else
+        (void)kube_status_to_err(r->status, r->retry_after_ms, body, &reply.err);
+    c->on_reply(c->arg, &reply);
+    call_free(c);
+}
+
+static bool on_piece(void *arg, const char *data, size_t len)
+{
+    struct kube_call *c = arg;
+
+    return c->on_data(c->arg, data, len);
+}
+
+static void call_go(struct kube_call *c)
+{
+    const struct kube_config *cfg = c->kube->cfg;
+    const char *headers[5] = { "Accept: application/json", "User-Agent: everserve/" EVERSERVE_VERSION };
+    AUTO_FREE char *type = NULL, *token = NULL;
+    struct http_transport *http = c->kube->lanes[c->lane].http;
+    struct http_tls tls;
+    size_t n = 2;
+
+    free_secret(c->token);
+    c->token = cfg->token.text ? xstrdup(cfg->token.text) : NULL;
+    if (c->token)
+        headers[n++] = token = xasprintf("Authorization: Bearer %s", c->token);
+    if (c->body)
+        headers[n++] = type = xasprintf("Content-Type: %s", c->type);
+    kube_config_tls(cfg, &tls);
+    c->http = http->send(http, &(struct http_request){
+                                   .method = c->method,
+                                   .url = c->url,
+                                   .headers = headers,
+                                   .body = c->body,
+                                   .body_len = c->body ? strlen(c->body) : 0,
+                                   .tls = &tls,
+                                   .proxy = cfg->proxy,
+                                   .total_ms = c->timeout_ms,
+                                   .silence_ms = c->silence_ms,
+                                   .max_bytes = KUBE_REPLY_MAX_BYTES,
+                                   .on_data = c->on_data ? on_piece : NULL,
+                                   .on_done = on_http,
+                                   .arg = c,
+                               });
+}
+
+static struct kube_call *call_new(struct kube *k, enum kube_lane lane, const char *method, const char *path)
+{
+    struct kube_call *c = xcalloc(1, sizeof(*c));
+
+    c->kube = k;
+    c->lane = lane;
+    if (!str_copy(c->method, sizeof(c->method), method))
+        abort();
+    c->url = xasprintf("%s%s", k->cfg->server, path);
+    TAILQ_INSERT_TAIL(&k->calls, c, link);
+    return c;
+}
+
+struct kube_call *kube_send(struct kube *k, const struct kube_request *req,
+                            void (*on_reply)(void *arg, const struct kube_reply *reply), void *arg)
+{
+    struct kube_call *c = call_new(k, req->lane, req->method, req->path);
+
+    c->type = xstrdup(req->content_type ? req->content_type : "application/json");
+    c->body = req->body ? json_print(req->body) : NULL;
+    c->timeout_ms = req->timeout_ms ? req->timeout_ms : TIMEOUT_MS;
+    c->on_reply = on_reply;
+    c->arg = arg;
+    call_go(c);
+    return c;
+}
+
+struct kube_call *kube_stream(struct kube *k, const char *path, int32_t silence_ms,
+                              bool (*on_data)(void *arg, const char *data, size_t len),
+                              void (*on_end)(void *arg, const struct kube_reply *reply), void *arg)
+{
+    struct kube_call *c = call_new(k, KUBE_LANE_WATCH, "GET", path);
+
+    c->silence_ms = silence_ms;
+    c->on_data = on_data;
+    c->on_reply = on_end;
+    c->arg = arg;
+    call_go(c);
+    return c;
+}
+
+void kube_cancel(struct kube_call *c)
+{
+    struct http_transport *http;
+
+    if (!c)
+        return;
+    http = c->kube->lanes[c->lane].http;
+    http->cancel(http, c->http);
+    call_free(c);
+}
+
+static void on_probe(void *arg, const struct kube_reply *reply)
+{
+    struct lane *lane = arg;
+
+    lane->probe = NULL;
+    /* Any answer will do, a refusal too. Without one every connection that also carried
+     * nothing else is taken for dead. */
+    if (reply->status == 0)
+        lane->http->cut(lane->http, QUIET_MS);
+}
+
+/* HTTP/2 connections that died without a word are found by asking: libcurl sends PINGs
+ * but takes no notice of a missing answer. */
+static void lane_look(struct lane *lane, int64_t now)
+{
+    struct kube_call *c;
+
+    if (lane->probe || now < lane->next_probe_ms || lane->http->quiet_ms(lane->http) < QUIET_MS)
+        return;
+    lane->next_probe_ms = now + QUIET_MS;
+    c = call_new(lane->kube, (enum kube_lane)(lane - lane->kube->lanes), "GET", "/livez");
+    c->timeout_ms = PROBE_MS;
+    c->on_reply = on_probe;
+    c->arg = lane;
+    lane->probe = c;
+    call_go(c);
+}
+
+static void on_tick(void *arg)
+{
+    struct kube *k = arg;
+
+    for (size_t i = 0; i < N_KUBE_LANES; i++)
+        lane_look(&k->lanes[i], loop_now_ms());
+    loop_timer_set(k->tick, TICK_MS);
+}
+
+static void on_refresh(void *arg)
+{
+    struct kube *k = arg;
+
+    kube_config_refresh(k->cfg);
+    loop_timer_set(k->refresh, REFRESH_MS);
+}
+
+struct kube *kube_new_over(struct loop *l, struct kube_config *cfg, struct http_transport *const lanes[N_KUBE_LANES])
+{
+    struct kube *k = xcalloc(1, sizeof(*k));
+
+    k->loop = l;
+    k->cfg = cfg;
+    TAILQ_INIT(&k->calls);
+    for (size_t i = 0; i < N_KUBE_LANES; i++)
+        k->lanes[i] = (struct lane){ .kube = k, .http = lanes[i] };
+    k->refresh = loop_timer_new(l, on_refresh, k);
+    loop_timer_set(k->refresh, REFRESH_MS);
+    k->tick = loop_timer_new(l, on_tick, k);
+    loop_timer_set(k->tick, TICK_MS);
+    return k;
+}
+
+struct kube *kube_new(struct loop *l, struct kube_config *cfg, struct err *e)
+{
+    static const struct http_limits limits[N_KUBE_LANES] = {
+        [KUBE_LANE_MAIN] = { MAIN_CALLS, MAIN_CALLS_H1 },
+    };
+    struct http_transport *lanes[N_KUBE_LANES];
+
+    (void)e;
+    for (size_t i = 0; i < N_KUBE_LANES; i++)
+        lanes[i] = http_new(l, &limits[i]);
+    return kube_new_over(l, cfg, lanes);
+}
+
+void kube_free(struct kube *k)
+{
+    struct kube_call *c;
+
+    if (!k)
+        return;
+    while ((c = TAILQ_FIRST(&k->calls)) != NULL)
+        kube_cancel(c);
+    for (size_t i = 0; i < N_KUBE_LANES; i++)
+        k->lanes[i].http->free(k->lanes[i].http);
+    loop_timer_free(k->refresh);
+    loop_timer_free(k->tick);
+    kube_config_free(k->cfg);
+    free(k->counts);
+    free(k);
+}
