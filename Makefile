@@ -125,13 +125,24 @@ fuzz:
 	@tests/tools/deps --lint
 	@$(MAKE) --no-print-directory B=build-fuzz CC=$(or $(shell command -v clang),clang-14) SAN=fuzzer-no-link,address,undefined fuzz-run
 
+# --- scenarios and measurements: the real binary against a whole cluster
+E2E_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard tests/e2e/*.c)))
+E2E_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/*_test.c))
+BENCHES   := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+$(B)/libe2e.a: $(E2E_PARTS)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(E2E_TESTS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libe2e.a $(ALL_LIBS)
+	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $< -Wl,--start-group $(B)/libe2e.a $(ALL_LIBS) -Wl,--end-group $(LIBS) -lcmocka -o $@
+$(E2E_PARTS) $(E2E_TESTS:%=%.o) $(BENCHES:%=%.o): ALL_CFLAGS += -Itests
+
 # --- what people run; these fetch packages when some are missing
 deps:
 	@tests/tools/deps
 
 .PHONY: test-programs test-run
 SCRIPTS := $(wildcard tests/*/run.sh)
-test-programs: all $(if $(SIM_MAIN),sim) $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY)
+test-programs: all $(if $(SIM_MAIN),sim) $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(E2E_TESTS)
 test-run: test-programs
 	@tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) tests/lint/run $(SCRIPTS)
 test:
@@ -147,10 +158,10 @@ demo:
 	@$(MAKE) --no-print-directory -j$(shell nproc) all sim
 	@exec tests/demo/demo.sh
 
-e2e: all sim
+e2e: all sim $(E2E_TESTS)
 	@tests/run tests/e2e/run.sh
 
-bench: all sim
+bench: all sim $(BENCHES)
 	tests/bench/run
 
 clean:

@@ -129,7 +129,8 @@ int e2e_send(struct e2e *t, const char *method, const char *what, const char *co
     kube_send(t->kube, &r, on_answer, &a);
     while (!a.came)
         loop_run(t->loop);
-    json_push(t->kept, a.body);
+    if (a.body)
+        json_push(t->kept, a.body);
     if (out)
         *out = a.body;
     return a.status;

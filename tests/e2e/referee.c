@@ -1,0 +1,120 @@
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/ledger.h"
+
+static void decode_base64(const char *text, char *out, size_t size)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned bits = 0, have = 0;
+    size_t n = 0;
+
+    for (; *text && *text != '=' && n + 1 < size; text++) {
+        const char *at = strchr(alphabet, *text);
+        if (!at)
+            break;
+        bits = bits << 6 | (unsigned)(at - alphabet);
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            out[n++] = (char)(bits >> have & 0xff);
+        }
+    }
+    out[n] = 0;
+}
+
+const char *redis_password(struct e2e *t, const char *service)
+{
+    char plain[256] = "";
+    const cJSON *secret = e2e_get(t, e2e_fmt(t, "secrets/%s-redis", service));
+    const char *text = json_get_str(secret, "data.password");
+
+    decode_base64(text ? text : "", plain, sizeof(plain));
+    return e2e_fmt(t, "%s", plain);
+}
+
+void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out)
+{
+    const cJSON *pod;
+    const cJSON *pods = e2e_list(t, e2e_fmt(t, "pods?labelSelector=app.kubernetes.io%%2Fcomponent%%3Dredis,"
+                                               "app.kubernetes.io%%2Finstance%%3D%s", service));
+
+    out->n = 0;
+    cJSON_ArrayForEach(pod, pods) {
+        const char *ip = json_get_str(pod, "status.podIP");
+        if (!ip || json_has(pod, "metadata.deletionTimestamp") || out->n == (int)COUNT(out->ips))
+            continue;
+        snprintf(out->names[out->n], sizeof(out->names[0]), "%s", json_get_str(pod, "metadata.name"));
+        snprintf(out->uids[out->n], sizeof(out->uids[0]), "%s", json_get_str(pod, "metadata.uid"));
+        snprintf(out->ips[out->n], sizeof(out->ips[0]), "%s", ip);
+        out->n++;
+    }
+}
+
+static redisContext *connect_to(const char *ip, const char *password)
+{
+    struct timeval patience = { 1, 0 };
+    redisContext *c = redisConnectWithTimeout(ip, 6379, patience);
+
+    if (!c || c->err) {
+        redisFree(c);
+        return NULL;
+    }
+    redisSetTimeout(c, patience);
+    redisReply *r = password[0] ? redisCommand(c, "AUTH %s", password) : NULL;
+    if (r)
+        freeReplyObject(r);
+    return c;
+}
+
+/* Its own row of CLUSTER NODES: "... myself,master ... connected 0-5460". */
+static bool owns_slots(const char *nodes)
+{
+    const char *row = strstr(nodes, "myself,master");
+    const char *link = row ? strstr(row, " connected ") : NULL;
+    const char *end = row ? strchr(row, '\n') : NULL;
+
+    return link && (!end || link < end);
+}
+
+const char *redis_master_pod(struct e2e *t, const char *service)
+{
+    struct redis_pods pods;
+    const char *found = NULL;
+
+    redis_pods_get(t, service, &pods);
+    for (int i = 0; i < pods.n && !found; i++) {
+        redisContext *c = connect_to(pods.ips[i], redis_password(t, service));
+        redisReply *r = c ? redisCommand(c, "CLUSTER NODES") : NULL;
+        if (r && r->str && owns_slots(r->str))
+            found = e2e_fmt(t, "%s", pods.names[i]);
+        if (r)
+            freeReplyObject(r);
+        redisFree(c);
+    }
+    return found;
+}
+
+bool referee_is_content(struct e2e *t, const char *service, const char **out)
+{
+    const char *password = redis_password(t, service), *words = "no Redis pod answers";
+    struct redis_pods pods;
+    int code = 1;
+
+    redis_pods_get(t, service, &pods);
+    for (int i = 0; i < pods.n; i++) {
+        redisContext *c = connect_to(pods.ips[i], password);
+        if (!c)
+            continue;
+        redisFree(c);
+        const char *address = e2e_fmt(t, "%s:6379", pods.ips[i]);
+        const char *argv[] = { "redis-cli", "--no-auth-warning", "-a", password, "--cluster", "check", address, NULL };
+        code = e2e_run(t, argv, NULL, &words);
+        break;
+    }
+    if (out)
+        *out = words;
+    return code == 0 && strstr(words, "[OK] All nodes agree") && strstr(words, "[OK] All 16384 slots covered") &&
+           !strstr(words, "[ERR]") && !strstr(words, "Could not connect") && !strstr(words, "[WARNING]");
+}
