@@ -11,7 +11,7 @@
 
 enum { CRD_MAX_BYTES = 1 << 20 };
 
-static const char crd_file[] = "crds/serving.everserve.dev_inferenceservices.yaml";
+static const char crd_file[] = "crds/inferenceservices.yaml";
 static const char crd_what[] = "customresourcedefinitions/inferenceservices.serving.everserve.dev";
 
 struct one_case {

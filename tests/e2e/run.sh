@@ -19,6 +19,11 @@ B=${B:-build}
 export E2E_BINARY="${E2E_BINARY:-$B/everserve}" CMOCKA_MESSAGE_OUTPUT=TAP
 [ -z "${SAN:-}" ] || export E2E_SLOW="${E2E_SLOW:-3}"
 
+if [ -z "${KUBECONFIG:-}" ] && [ ! -x "$B/everserve-sim" ]; then
+    echo "ok 1 - scenarios # SKIP no KUBECONFIG, and no local cluster in $B"
+    echo "1..1"
+    exit 0
+fi
 if [ -z "${KUBECONFIG:-}" ]; then
     # The outer call only starts the cluster; the inner one finds KUBECONFIG.
     exec "$B/everserve-sim" up -- "$0"
