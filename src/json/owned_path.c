@@ -1,0 +1,84 @@
+#include "owned_path.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+bool path_is_leaf(const cJSON *fields)
+{
+    return json_count(fields) == 0;
+}
+
+const cJSON *path_member(const cJSON *fields, const char *key)
+{
+    for (const cJSON *f = cJSON_IsObject(fields) ? fields->child : NULL; f; f = f->next)
+        if (str_has_prefix(f->string, "f:") && str_eq(f->string + 2, key))
+            return f;
+    return NULL;
+}
+
+/* An element that cannot be read names nothing: what it owns then looks unwanted, and is applied again. */
+static bool element_read(struct element *el, const cJSON *f)
+{
+    const char *text = f->string;
+
+    *el = (struct element){ .fields = f, .kind = text[0] };
+    if (str_has_prefix(text, "k:") || str_has_prefix(text, "v:"))
+        return json_parse(text + 2, strlen(text + 2), &el->value, NULL) == 0;
+    return str_has_prefix(text, "i:") && str_to_int(text + 2, 0, INT32_MAX, &el->index);
+}
+
+void elements_init(struct elements *s, const cJSON *fields)
+{
+    *s = (struct elements){ .list = xcalloc((size_t)json_count(fields) + 1, sizeof(*s->list)) };
+    for (const cJSON *f = cJSON_IsObject(fields) ? fields->child : NULL; f; f = f->next)
+        if (!str_eq(f->string, ".") && element_read(&s->list[s->n], f))
+            s->n++;
+}
+
+void elements_done(struct elements *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        cJSON_Delete(s->list[i].value);
+    free(s->list);
+    *s = (struct elements){ 0 };
+}
+
+/* The only key member that the API server fills in is a port's protocol. */
+static bool is_default(const cJSON *key)
+{
+    return str_eq(key->string, "protocol") && str_eq(cJSON_GetStringValue(key), "TCP");
+}
+
+static bool key_names(const cJSON *keys, const cJSON *item)
+{
+    if (!cJSON_IsObject(keys) || !cJSON_IsObject(item))
+        return false;
+    for (const cJSON *k = keys->child; k; k = k->next) {
+        const cJSON *have = json_member(item, k->string);
+
+        if (have ? !json_equal(have, k) : !is_default(k))
+            return false;
+    }
+    return true;
+}
+
+static bool element_names(const struct element *el, const cJSON *item, int index)
+{
+    if (el->kind == 'i')
+        return el->index == index;
+    return el->kind == 'k' ? key_names(el->value, item) : json_equal(el->value, item);
+}
+
+const struct element *elements_find(struct elements *s, const cJSON *item, int index)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        size_t at = (s->next + i) % s->n;
+
+        if (!element_names(&s->list[at], item, index))
+            continue;
+        s->next = at + 1;
+        return &s->list[at];
+    }
+    return NULL;
+}

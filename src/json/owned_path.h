@@ -1,0 +1,34 @@
+/*
+ * owned_path.h - the path elements of FieldsV1. Pure, private to the room.
+ */
+#ifndef OWNED_PATH_H
+#define OWNED_PATH_H
+
+#include "json/json.h"
+
+/* True when fields owns the whole value below it. */
+bool path_is_leaf(const cJSON *fields);
+
+/* The fields below member key; NULL when not owned. Lent. */
+const cJSON *path_member(const cJSON *fields, const char *key);
+
+/* The elements of an array that are owned, parsed: "k:{...}" names an item by its key members,
+ * "v:x" by its value, "i:n" by its place. Lends from fields; the values parsed are its own. */
+struct elements {
+    struct element {
+        const cJSON *fields;
+        cJSON *value; /* of k and v */
+        int64_t index; /* of i */
+        char kind;
+    } *list;
+    size_t n;
+    size_t next; /* where the search starts: items mostly come in the order of the elements */
+};
+
+void elements_init(struct elements *s, const cJSON *fields);
+void elements_done(struct elements *s);
+
+/* Which element names this item; NULL: none. */
+const struct element *elements_find(struct elements *s, const cJSON *item, int index);
+
+#endif
