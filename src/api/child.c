@@ -1,0 +1,63 @@
+#include "api/child.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define REDIS "-redis"
+
+const struct child_type child_types[N_CHILDREN] = {
+    [CHILD_DEPLOYMENT] = { "Deployment", "Deployment", "apps/v1", "/apis/apps/v1", "deployments", "", false },
+    [CHILD_SERVICE] = { "Service", "Service", "v1", "/api/v1", "services", "", false },
+    [CHILD_HPA] = { "HorizontalPodAutoscaler", "HorizontalPodAutoscaler", "autoscaling/v2", "/apis/autoscaling/v2",
+                    "horizontalpodautoscalers", "", false },
+    [CHILD_PDB] = { "PodDisruptionBudget", "PodDisruptionBudget", "policy/v1", "/apis/policy/v1",
+                    "poddisruptionbudgets", "", false },
+    [CHILD_REDIS_SECRET] = { "Redis Secret", "Secret", "v1", "/api/v1", "secrets", REDIS, true },
+    [CHILD_REDIS_CONFIGMAP] = { "Redis ConfigMap", "ConfigMap", "v1", "/api/v1", "configmaps", REDIS, true },
+    [CHILD_REDIS_SERVICE] = { "Redis Service", "Service", "v1", "/api/v1", "services", REDIS, true },
+    [CHILD_REDIS_STATEFULSET] = { "Redis StatefulSet", "StatefulSet", "apps/v1", "/apis/apps/v1", "statefulsets",
+                                  REDIS, true },
+    [CHILD_REDIS_PDB] = { "Redis PodDisruptionBudget", "PodDisruptionBudget", "policy/v1", "/apis/policy/v1",
+                          "poddisruptionbudgets", REDIS, true },
+    [CHILD_REDIS_NETPOL] = { "Redis NetworkPolicy", "NetworkPolicy", "networking.k8s.io/v1",
+                             "/apis/networking.k8s.io/v1", "networkpolicies", REDIS, true },
+};
+
+bool child_name(enum child c, const char *service, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s%s", service, child_types[c].suffix);
+
+    return n >= 0 && (size_t)n < size;
+}
+
+/* A name that ends in -redis can be that of a service as well; where both kinds exist, the component decides. */
+static bool is_shared_kind(const char *kind)
+{
+    return str_eq(kind, "Service") || str_eq(kind, "PodDisruptionBudget");
+}
+
+static bool is_of_redis(const char *kind, const char *name, const char *component)
+{
+    return is_shared_kind(kind) ? str_eq(component, "redis") : str_has_suffix(name, REDIS);
+}
+
+enum child child_of(const char *kind, const char *name, const char *component, char *service)
+{
+    for (int c = 0; c < N_CHILDREN; c++) {
+        const struct child_type *t = &child_types[c];
+        size_t len = strlen(name), cut = strlen(t->suffix);
+
+        if (!str_eq(t->kind, kind) || (t->of_redis && !is_of_redis(kind, name, component)))
+            continue;
+        if (!t->of_redis && is_shared_kind(kind) && str_eq(component, "redis"))
+            continue;
+        if (len <= cut || len - cut > 253 || !str_has_suffix(name, t->suffix))
+            continue;
+        memcpy(service, name, len - cut);
+        service[len - cut] = '\0';
+        return (enum child)c;
+    }
+    return N_CHILDREN;
+}
