@@ -21,6 +21,9 @@ bool str_copy(char *dst, size_t size, const char *src) MUST_USE;
 /* The whole text as a decimal number within [min, max]; false otherwise. */
 bool str_to_int(const char *s, int64_t min, int64_t max, int64_t *out) MUST_USE;
 
+/* One UTF-8 character of s (not at its end) into *cp; its length in bytes, 0 when it is malformed. */
+size_t str_utf8_next(const char *s, uint32_t *cp);
+
 /* FNV-1a, 64 bit; start with STR_HASH_INIT and chain. */
 #define STR_HASH_INIT 14695981039346656037ULL
 uint64_t str_hash(uint64_t h, const void *data, size_t len);

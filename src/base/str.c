@@ -54,6 +54,24 @@ bool str_to_int(const char *s, int64_t min, int64_t max, int64_t *out)
     return true;
 }
 
+size_t str_utf8_next(const char *text, uint32_t *cp)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+    uint32_t c = n == 1 ? s[0] : n ? s[0] & (0xffu >> (n + 1)) : 0;
+
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    if (n && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
+        return 0;
+    *cp = c;
+    return n;
+}
+
 uint64_t str_hash(uint64_t h, const void *data, size_t len)
 {
     const unsigned char *p = data;

@@ -9,24 +9,6 @@
 
 enum { PRINT_BYTES_MAX = 64 << 20 };
 
-/* One UTF-8 character of s into *cp; its length, or 0 when it is malformed. */
-static size_t utf8_next(const unsigned char *s, uint32_t *cp)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
-    uint32_t c = n == 1 ? s[0] : n ? s[0] & (0xffu >> (n + 1)) : 0;
-
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    if (n && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
-        return 0;
-    *cp = c;
-    return n;
-}
-
 /* Readers take these for line breaks, or refuse them, unless they are escaped. */
 static bool must_escape(uint32_t c)
 {
@@ -41,7 +23,7 @@ static void print_quoted(struct buf *b, const char *s)
 
     buf_str(b, "\"");
     for (; *s; s += n ? n : 1) {
-        n = utf8_next((const unsigned char *)s, &c);
+        n = str_utf8_next(s, &c);
         if (n == 0)
             buf_str(b, "\\uFFFD");
         else if (c == '"' || c == '\\')
@@ -89,7 +71,7 @@ static bool is_literal(const char *s)
     if (!strchr(s, '\n') || isspace((unsigned char)*s) || str_has_suffix(s, "\n\n"))
         return false;
     for (size_t i = 0; i < len; i += n) {
-        n = utf8_next((const unsigned char *)s + i, &c);
+        n = str_utf8_next(s + i, &c);
         if (n == 0 || (c != '\n' && must_escape(c)) || (c == ' ' && (s[i + 1] == '\n' || !s[i + 1])))
             return false;
     }
