@@ -147,7 +147,7 @@ static int connect_local(int port)
 
 int operator_http(struct e2e *t, struct operator *op, const char *path, const char **body)
 {
-    AUTO_BUF struct buf b;
+    AUTO_BUF struct buf b = { 0 };
     int fd = connect_local(op->port), status = 0;
     char part[4096];
     ssize_t n;
