@@ -27,5 +27,6 @@ size_t map_count(const struct map *m);
 /* for (struct map_iter i = map_first(m); i.key; map_next(&i)) */
 struct map_iter map_first(const struct map *m);
 void map_next(struct map_iter *i);
+struct map_iter map_at(const struct map *m, const char *key); /* at the end when absent */
 
 #endif

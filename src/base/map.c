@@ -106,3 +106,8 @@ void map_next(struct map_iter *i)
 {
     *i = iter_at(i->next_);
 }
+
+struct map_iter map_at(const struct map *m, const char *key)
+{
+    return iter_at(find(m, key));
+}

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 bool str_eq(const char *a, const char *b)
 {
@@ -70,6 +72,20 @@ size_t str_utf8_next(const char *text, uint32_t *cp)
         return 0;
     *cp = c;
     return n;
+}
+
+void str_rfc3339(int64_t wall_ms, bool micro, char *out)
+{
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm tm = { 0 };
+    size_t n;
+
+    gmtime_r(&s, &tm);
+    n = strftime(out, 24, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (micro)
+        snprintf(out + n, 32 - n, ".%03d000Z", (int)(wall_ms % 1000));
+    else
+        snprintf(out + n, 32 - n, "Z");
 }
 
 uint64_t str_hash(uint64_t h, const void *data, size_t len)

@@ -1,0 +1,75 @@
+/*
+ * cache/record.h - what we remember of a child and of a pod: a few numbers
+ * instead of the object.
+ *
+ * Pure. An object arrives as a tree (lent), its record is drawn out, the tree is
+ * freed by whoever parsed it. A record stays under 400 bytes; the test says so.
+ */
+#ifndef CACHE_RECORD_H
+#define CACHE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/child.h"
+#include "json/json.h"
+
+enum { UID_SIZE = 40, RV_SIZE = 24 };
+
+struct record {
+    char uid[UID_SIZE];
+    char owner_uid[UID_SIZE]; /* of the controlling owner; "" when nobody controls it */
+    char rv[RV_SIZE];
+    int64_t generation;
+    int64_t observed_generation;
+    uint64_t owned_hash;    /* of the fields our manager owns, as they are (json/owned.h) */
+    uint64_t matched_hash;  /* a desired hash that was compared in full and found to be held ... */
+    uint64_t matched_owned; /* ... while owned_hash was this; 0: none yet */
+    int32_t spec_replicas;  /* -1: has none */
+    int32_t replicas, ready, updated, available, unavailable; /* status */
+    int32_t min_replicas, max_replicas;                       /* autoscaler, -1: has none */
+    int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
+    bool is_ours;              /* our manager applied it */
+    bool deleting;
+    bool owns_replicas;        /* we own spec.replicas */
+    bool init_owns_replicas;   /* API_MANAGER_INIT owns spec.replicas */
+    bool deadline_exceeded;    /* Deployment: Progressing is False */
+    bool scale_down_disabled;  /* autoscaler: behavior.scaleDown.selectPolicy Disabled */
+    bool hpa_limited_by_failure; /* autoscaler: ScalingActive is False */
+    bool is_stale;             /* not seen yet in the running list */
+    char other_manager[32];    /* the last manager that is not ours and wrote spec: for messages */
+};
+
+struct pod {
+    char *name;
+    char uid[UID_SIZE];
+    char rv[RV_SIZE];
+    char ip[46];
+    char node[64];
+    int32_t restarts;
+    bool of_redis;
+    bool ready;
+    bool running; /* phase Running */
+    bool deleting;
+    bool is_stale;
+    char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */
+};
+
+/* Draws out; obj must have metadata.name and metadata.uid: false otherwise. */
+bool record_from(enum child child, const cJSON *obj, struct record *out) MUST_USE;
+bool pod_from(const cJSON *obj, struct pod *out) MUST_USE; /* pod_done afterwards */
+void pod_done(struct pod *p);
+
+/* Controlled by the InferenceService with this uid; or by nobody any more (its owner reference was
+ * edited away) while our manager's fields are still in it. NULL is nobody's. */
+bool record_is_ours(const struct record *r, const char *uid);
+
+/* Is there anything in b that a decision could depend on and a does not hold? rv does not count. */
+bool record_differs(const struct record *a, const struct record *b);
+bool pod_differs(const struct pod *a, const struct pod *b);
+
+/* Newer by the rule of Kubernetes 1.35: digits only, longer is greater, else lexical. Anything
+ * else counts as newer, so that a server with opaque versions loses nothing but some work. */
+bool rv_is_older(const char *rv, const char *than);
+
+#endif

@@ -1,0 +1,186 @@
+#include "cache/record.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "json/owned.h"
+
+static void copy_cut(char *dst, size_t size, const char *src)
+{
+    size_t n = src ? strlen(src) : 0;
+
+    n = n < size ? n : size - 1;
+    if (n)
+        memcpy(dst, src, n);
+    dst[n] = '\0';
+}
+
+static int32_t get_i32(const cJSON *obj, const char *path, int32_t fallback)
+{
+    int64_t v = json_get_int(obj, path, fallback);
+
+    return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : fallback;
+}
+
+static const char *controller_uid(const cJSON *obj)
+{
+    const cJSON *ref;
+
+    cJSON_ArrayForEach(ref, json_at(obj, "metadata.ownerReferences"))
+        if (json_get_bool(ref, "controller", false))
+            return json_get_str(ref, "uid");
+    return NULL;
+}
+
+static bool condition_is(const cJSON *obj, const char *type, const char *status)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
+        if (str_eq(json_get_str(c, "type"), type))
+            return str_eq(json_get_str(c, "status"), status);
+    return false;
+}
+
+static const char *foreign_manager(const cJSON *obj)
+{
+    const char *found = NULL;
+    const cJSON *m;
+
+    cJSON_ArrayForEach(m, json_at(obj, "metadata.managedFields"))
+    {
+        const char *name = json_get_str(m, "manager");
+
+        if (name && !str_has_prefix(name, API_MANAGER) && str_empty(json_get_str(m, "subresource")) &&
+            json_at(json_member(m, "fieldsV1"), "f:spec"))
+            found = name;
+    }
+    return found;
+}
+
+static void read_owned(const cJSON *obj, struct record *out)
+{
+    const cJSON *fields = owned_fields(obj, API_MANAGER);
+    AUTO_JSON cJSON *ours = fields ? owned_project(obj, fields) : NULL;
+
+    out->is_ours = fields != NULL;
+    out->owned_hash = ours ? owned_hash(ours) : 0;
+    out->owns_replicas = fields && owned_has(fields, "spec.replicas");
+    fields = owned_fields(obj, API_MANAGER_INIT);
+    out->init_owns_replicas = fields && owned_has(fields, "spec.replicas");
+}
+
+static void read_counts(const cJSON *obj, struct record *out)
+{
+    out->observed_generation = json_get_int(obj, "status.observedGeneration", 0);
+    out->spec_replicas = get_i32(obj, "spec.replicas", -1);
+    out->replicas = get_i32(obj, "status.replicas", 0);
+    out->ready = get_i32(obj, "status.readyReplicas", 0);
+    out->updated = get_i32(obj, "status.updatedReplicas", 0);
+    out->available = get_i32(obj, "status.availableReplicas", 0);
+    out->unavailable = get_i32(obj, "status.unavailableReplicas", 0);
+    out->min_replicas = get_i32(obj, "spec.minReplicas", -1);
+    out->max_replicas = get_i32(obj, "spec.maxReplicas", -1);
+    out->desired_replicas = get_i32(obj, "status.desiredReplicas", -1);
+}
+
+bool record_from(enum child child, const cJSON *obj, struct record *out)
+{
+    const char *uid = json_get_str(obj, "metadata.uid");
+
+    *out = (struct record){ .generation = json_get_int(obj, "metadata.generation", 0) };
+    if (str_empty(uid) || !str_copy(out->uid, sizeof(out->uid), uid))
+        return false;
+    copy_cut(out->owner_uid, sizeof(out->owner_uid), controller_uid(obj));
+    copy_cut(out->rv, sizeof(out->rv), json_get_str(obj, "metadata.resourceVersion"));
+    copy_cut(out->other_manager, sizeof(out->other_manager), foreign_manager(obj));
+    out->deleting = json_has(obj, "metadata.deletionTimestamp");
+    read_owned(obj, out);
+    read_counts(obj, out);
+    if (child == CHILD_DEPLOYMENT)
+        out->deadline_exceeded = condition_is(obj, "Progressing", "False");
+    if (child == CHILD_HPA) {
+        out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False");
+        out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");
+    }
+    return true;
+}
+
+static void read_containers(const cJSON *pod, struct pod *out)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_at(pod, "status.containerStatuses"))
+    {
+        const char *why = json_get_str(c, "state.waiting.reason");
+
+        out->restarts += get_i32(c, "restartCount", 0) & 0xffff;
+        if (why && !out->waiting[0])
+            copy_cut(out->waiting, sizeof(out->waiting), why);
+    }
+}
+
+bool pod_from(const cJSON *obj, struct pod *out)
+{
+    const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
+    const cJSON *labels = json_at(obj, "metadata.labels");
+
+    *out = (struct pod){ 0 };
+    if (str_empty(name) || str_empty(uid) || !str_copy(out->uid, sizeof(out->uid), uid))
+        return false;
+    out->name = xstrdup(name);
+    copy_cut(out->rv, sizeof(out->rv), json_get_str(obj, "metadata.resourceVersion"));
+    copy_cut(out->ip, sizeof(out->ip), json_get_str(obj, "status.podIP"));
+    copy_cut(out->node, sizeof(out->node), json_get_str(obj, "spec.nodeName"));
+    out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
+    out->ready = condition_is(obj, "Ready", "True");
+    out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
+    out->deleting = json_has(obj, "metadata.deletionTimestamp");
+    read_containers(obj, out);
+    return true;
+}
+
+void pod_done(struct pod *p)
+{
+    free(p->name);
+    *p = (struct pod){ 0 };
+}
+
+bool record_is_ours(const struct record *r, const char *uid)
+{
+    return r && (str_eq(r->owner_uid, uid) || (!r->owner_uid[0] && r->is_ours));
+}
+
+bool record_differs(const struct record *a, const struct record *b)
+{
+    return strcmp(a->uid, b->uid) != 0 || strcmp(a->owner_uid, b->owner_uid) != 0 ||
+           a->generation != b->generation || a->observed_generation != b->observed_generation ||
+           a->owned_hash != b->owned_hash || a->spec_replicas != b->spec_replicas || a->replicas != b->replicas ||
+           a->ready != b->ready || a->updated != b->updated || a->available != b->available ||
+           a->unavailable != b->unavailable || a->min_replicas != b->min_replicas || a->max_replicas != b->max_replicas ||
+           a->desired_replicas != b->desired_replicas || a->is_ours != b->is_ours || a->deleting != b->deleting ||
+           a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
+           a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
+           a->hpa_limited_by_failure != b->hpa_limited_by_failure;
+}
+
+bool pod_differs(const struct pod *a, const struct pod *b)
+{
+    return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
+           a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
+           a->running != b->running || a->deleting != b->deleting || strcmp(a->waiting, b->waiting) != 0;
+}
+
+static bool all_digits(const char *s)
+{
+    return *s && s[strspn(s, "0123456789")] == '\0';
+}
+
+bool rv_is_older(const char *rv, const char *than)
+{
+    size_t n = strlen(rv), m = strlen(than);
+
+    if (!all_digits(rv) || !all_digits(than))
+        return false;
+    return n != m ? n < m : strcmp(rv, than) < 0;
+}

@@ -1,0 +1,191 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "cache/cache.h"
+
+struct fixture {
+    struct cache *cache;
+    int n_changed;
+    char last[128];
+};
+
+static void count_change(void *arg, const char *key)
+{
+    struct fixture *f = arg;
+
+    f->n_changed++;
+    snprintf(f->last, sizeof(f->last), "%s", key);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+
+    f->cache = cache_new(count_change, f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    cache_free(f->cache);
+    free(f);
+    return 0;
+}
+
+static cJSON *parse(const char *text)
+{
+    cJSON *v = NULL;
+    struct err e;
+
+    if (json_parse(text, strlen(text), &v, &e) < 0)
+        fail_msg("%s", e.msg);
+    return v;
+}
+
+static void put_deployment(struct fixture *f, const char *uid, int rv, int ready)
+{
+    AUTO_FREE char *text = xasprintf(
+        "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"uid\":\"%s\",\"resourceVersion\":\"%d\","
+        "\"labels\":{\"app.kubernetes.io/instance\":\"a\"}},\"spec\":{\"replicas\":2},\"status\":{\"readyReplicas\":%d}}",
+        uid, rv, ready);
+    cJSON *obj = parse(text);
+
+    cache_put_child(f->cache, "Deployment", obj);
+    cJSON_Delete(obj);
+}
+
+static void put_service(struct fixture *f, int rv, const char *spec)
+{
+    AUTO_FREE char *text = xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"uid\":\"u\","
+                                     "\"resourceVersion\":\"%d\"},\"spec\":%s}",
+                                     rv, spec);
+    cJSON *obj = parse(text);
+
+    cache_put_service(f->cache, obj);
+    cJSON_Delete(obj);
+}
+
+static void records_stay_small(void **state)
+{
+    (void)state;
+    assert_in_range(sizeof(struct record), 1, 400);
+    assert_in_range(sizeof(struct pod), 1, 400);
+}
+
+static void only_what_matters_wakes(void **state)
+{
+    struct fixture *f = *state;
+
+    put_deployment(f, "d1", 10, 1);
+    assert_int_equal(f->n_changed, 1);
+    put_deployment(f, "d1", 11, 1);
+    assert_int_equal(f->n_changed, 1);
+    put_deployment(f, "d1", 12, 2);
+    assert_int_equal(f->n_changed, 2);
+    assert_string_equal(f->last, "ns/a");
+    put_service(f, 13, "{\"x\":1}");
+    put_service(f, 14, "{\"x\":1}");
+    assert_int_equal(f->n_changed, 3);
+    assert_string_equal(cache_get(f->cache, "ns/a")->rv, "14");
+}
+
+static void older_events_are_ignored(void **state)
+{
+    struct fixture *f = *state;
+
+    put_deployment(f, "d1", 100, 2);
+    put_deployment(f, "d1", 99, 1);
+    assert_int_equal(cache_get(f->cache, "ns/a")->child[CHILD_DEPLOYMENT]->ready, 2);
+    put_service(f, 100, "{\"x\":2}");
+    put_service(f, 20, "{\"x\":1}");
+    assert_non_null(strstr(cache_get(f->cache, "ns/a")->doc, "\"x\":2"));
+}
+
+static void delete_of_a_predecessor_is_ignored(void **state)
+{
+    struct fixture *f = *state;
+    cJSON *old = parse("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"uid\":\"d1\","
+                       "\"labels\":{\"app.kubernetes.io/instance\":\"a\"}}}");
+
+    put_deployment(f, "d2", 10, 1);
+    cache_drop_child(f->cache, "Deployment", old);
+    cJSON_Delete(old);
+    assert_non_null(cache_get(f->cache, "ns/a"));
+}
+
+static void what_a_list_lacks_is_gone(void **state)
+{
+    struct fixture *f = *state;
+
+    put_service(f, 5, "{}");
+    put_deployment(f, "d1", 10, 1);
+    cache_list_start(f->cache, "Deployment", NULL);
+    cache_listed(f->cache, "Deployment", NULL);
+    assert_null(cache_get(f->cache, "ns/a")->child[CHILD_DEPLOYMENT]);
+    cache_list_start(f->cache, API_KIND, "other");
+    cache_listed(f->cache, API_KIND, "other");
+    assert_non_null(cache_get(f->cache, "ns/a"));
+    cache_list_start(f->cache, API_KIND, "ns");
+    cache_listed(f->cache, API_KIND, "ns");
+    assert_null(cache_get(f->cache, "ns/a"));
+    assert_int_equal(cache_count(f->cache), 0);
+}
+
+static void pods_come_and_go(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 20; i++) {
+        AUTO_FREE char *text =
+            xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a-redis-%d\",\"uid\":\"p%d\",\"labels\":"
+                      "{\"app.kubernetes.io/instance\":\"a\",\"app.kubernetes.io/component\":\"redis\"}},"
+                      "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"podIP\":\"10.0.0.%d\",\"phase\":\"Running\"}}",
+                      i, i, i);
+        cJSON *obj = parse(text);
+
+        cache_put_pod(f->cache, obj);
+        if (i % 2)
+            cache_drop_pod(f->cache, obj);
+        cJSON_Delete(obj);
+    }
+    assert_int_equal(cache_get(f->cache, "ns/a")->n_pods, 10);
+    assert_true(cache_get(f->cache, "ns/a")->pods[0].of_redis);
+    cache_list_start(f->cache, "Pod", NULL);
+    cache_listed(f->cache, "Pod", NULL);
+    assert_null(cache_get(f->cache, "ns/a"));
+}
+
+static void versions_compare_as_text(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool older;
+    } rows[] = { { "9", "10", true },   { "10", "9", false }, { "10", "10", false },
+                 { "199", "200", true }, { "", "10", false },  { "abc", "10", false } };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(rv_is_older(rows[i].a, rows[i].b), rows[i].older);
+}
+
+int main(void)
+{
+#define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ROW(records_stay_small),   ROW(only_what_matters_wakes),   ROW(older_events_are_ignored),
+        ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
+        ROW(versions_compare_as_text),
+    };
+
+    return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
+}
