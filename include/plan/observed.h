@@ -1,0 +1,75 @@
+/*
+ * plan/observed.h - everything a decision may look at, gathered before it is made.
+ *
+ * Pure values. All pointers are lent for the length of one plan_step, but for what
+ * latch_done and members_free give back.
+ */
+#ifndef PLAN_OBSERVED_H
+#define PLAN_OBSERVED_H
+
+#include "api/isvc.h"
+#include "cache/record.h"
+#include "desired/desired.h"
+#include "slots/form.h"
+#include "slots/verdict.h"
+
+enum secret_state {
+    SECRET_UNKNOWN, /* not read yet */
+    SECRET_ABSENT,  /* there is none: password is a fresh one, or the one remembered */
+    SECRET_HELD,
+    SECRET_BAD, /* there, but unusable; or the one the spec names is; problem says how */
+};
+
+/* What must survive a restart of the operator, read from status.redis. */
+struct latch {
+    bool bootstrapped;
+    struct form_plan plan; /* owned; seats NULL: none */
+};
+
+/* The number of replicas an autoscaler had chosen when it was switched off. It stands until
+ * minReplicas changes: switching off must not throw capacity away. */
+struct frozen {
+    int32_t replicas; /* 0: none */
+    int32_t min_replicas;
+};
+
+struct redis_seen {
+    struct latch latch;
+    struct expected expected;      /* members are lent to plan_step; n_members 0: no Redis */
+    const struct node_view *views; /* one per member; NULL: not asked in this pass */
+    const char *blocked;           /* why nobody could be asked: a sentence; NULL: asked, or nobody there */
+    struct settle settle;          /* from the last pass */
+    enum secret_state secret;
+    bool password_is_known;        /* by the running servers: held, or remembered */
+    const char *password;          /* what the Secret should hold; NULL: cannot be known */
+    const char *problem;           /* of SECRET_BAD */
+};
+
+struct observed {
+    const char *ns, *name, *uid;
+    int64_t generation;
+    bool deleting;
+    const struct isvc *svc;        /* NULL: spec_err says why */
+    struct err spec_err;
+    const cJSON *status;           /* as last read; NULL: none */
+    const struct record *child[N_CHILDREN];
+    const char *foreign[N_CHILDREN]; /* a GET found an object that is not ours: a sentence; NULL: none */
+    const struct pod *pods;
+    size_t n_pods;
+    struct redis_seen redis;
+    int64_t now_ms;  /* monotonic */
+    int64_t wall_ms; /* since 1970 */
+};
+
+/* Reading status.redis; a damaged one is an error, never "not bootstrapped". */
+int latch_from_status(const cJSON *status, struct latch *out, struct err *e) MUST_USE;
+void latch_done(struct latch *l);
+
+/* Who should be in the cluster: by the plan once there is one, else by the spec. Pods that do not
+ * exist have no address. svc may be NULL when a plan is there. Returns NULL and n 0 without
+ * Redis. The caller frees with members_free; texts lend from pods. */
+struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
+                                const struct pod *pods, size_t n_pods, struct expected *out);
+void members_free(struct member *m, size_t n);
+
+#endif

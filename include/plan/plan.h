@@ -1,0 +1,84 @@
+/*
+ * plan/plan.h - what to do next for one InferenceService: the page to read first.
+ *
+ * Pure. plan_step walks an ordered table of named rules over what was just observed. A rule
+ * passes, holds (its reason is remembered if it is the first, and the walk goes on) or stops the
+ * walk. The first reason becomes the Ready condition, the event and the log line. A plan is a value:
+ * a bounded list of actions and the time to look again; plan_render prints it.
+ *
+ * Three results, not two: an unhealthy Redis must be said, but must not keep a deleted Service
+ * from coming back.
+ */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "plan/observed.h"
+
+enum action_kind {
+    ACT_APPLY,  /* make the child so; looks at the live object first, never takes a foreign one */
+    ACT_DELETE, /* the child should not exist */
+    ACT_REDIS,  /* one step of commands to Redis nodes: plan.redis.commands */
+};
+
+struct action {
+    enum action_kind kind;
+    enum child child;        /* of APPLY, DELETE */
+    cJSON *body;             /* of APPLY; owned */
+    bool create_only;        /* of APPLY: when it is there after all, look again instead */
+    bool hand_over_replicas; /* of APPLY: API_MANAGER_INIT takes spec.replicas over first */
+    const char *why;         /* static text */
+};
+
+enum { PLAN_ACTIONS_MAX = N_CHILDREN + 1 };
+
+/* What the gate decided: becomes the condition ScalingHeld and status.scaling. */
+struct gate_result {
+    bool held_up, held_down;
+    bool opened;              /* a step up goes ahead after maxHoldSeconds without health */
+    char reason[256];
+    int64_t up_since_wall_ms; /* when the hold began; 0: none */
+    int64_t down_since_wall_ms;
+};
+
+struct redis_outcome {
+    bool wanted;
+    bool judged;              /* verdict counts */
+    enum redis_state state;   /* the verdict's, or Forming */
+    struct verdict verdict;
+    struct settle settle;     /* to hand in again at the next pass */
+    bool bootstrapped;        /* to be written to status ... */
+    struct form_plan plan;    /* ... with this; owned */
+    bool mending;             /* ACT_REDIS is part of the plan, or we wait for Redis itself */
+    const char *step;         /* "meet": static; NULL: none */
+    char reason[256];
+    struct commands commands; /* of ACT_REDIS; owned */
+};
+
+struct plan {
+    struct action actions[PLAN_ACTIONS_MAX];
+    size_t n_actions;
+    bool status_first;     /* the status must be durable before the actions */
+    int64_t look_again_ms; /* from now, at the latest; -1: only when something changes */
+    const char *rule;      /* the first that did not pass; NULL: all did */
+    const char *reason;    /* its CamelCase word: static; "Ready" when all passed */
+    char message[256];
+    bool stalled;          /* nothing will change until a person changes something */
+    struct redis_outcome redis;
+    struct gate_result gate;
+    struct frozen frozen;
+    int32_t replicas_wanted; /* what the predictor should run; -1: not known */
+};
+
+/* Probing goes on at this pace; events bring a pass at once. */
+enum { PROBE_HEALTHY_MS = 3000, PROBE_OTHERWISE_MS = 500, FOREIGN_AGAIN_MS = 30000, SECRET_AGAIN_MS = 10000 };
+
+void plan_step(const struct observed *o, struct plan *out); /* plan_done afterwards */
+void plan_done(struct plan *p);
+
+/* One line: the rule, its reason, the actions. Never a secret. Caller frees. */
+char *plan_render(const struct plan *p);
+
+/* The names of the rules, in order; NULL past the last. */
+const char *plan_rule_name(size_t i);
+
+#endif

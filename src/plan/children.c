@@ -1,0 +1,116 @@
+/*
+ * Every child as it should be: compared by hash, sent only when something differs.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "json/owned.h"
+#include "rules.h"
+
+/* What was compared in full once stays compared, until either side changes. */
+static bool is_so(const struct record *r, uint64_t want)
+{
+    return r->owned_hash == want || (r->matched_hash == want && r->matched_owned == r->owned_hash);
+}
+
+static void apply(struct walk *w, enum child c, cJSON **body, const char *why)
+{
+    struct action *a = walk_act(w, ACT_APPLY, why);
+    const struct record *r = w->o->child[c];
+
+    a->child = c;
+    a->body = TAKE(*body);
+    a->create_only = c == CHILD_REDIS_SECRET && !r;
+    a->hand_over_replicas = c == CHILD_DEPLOYMENT && r && r->owns_replicas && w->in.replicas < 0;
+}
+
+static enum verdict_of_rule unwanted(struct walk *w, enum child c, const struct record *r)
+{
+    if (record_is_ours(r, w->o->uid) && !r->deleting) {
+        struct action *a = walk_act(w, ACT_DELETE, "not wanted any more");
+
+        a->child = c;
+    }
+    return RULE_PASS;
+}
+
+static enum verdict_of_rule say_conflict(struct walk *w, enum child c, const char *whose)
+{
+    char name[512];
+
+    if (!child_name(c, w->o->name, name, sizeof(name)))
+        name[0] = '\0';
+    walk_look_again(w, FOREIGN_AGAIN_MS);
+    return walk_stall(w, RULE_HOLD, "ChildConflict", "%s %.80s exists and %.90s: delete or rename it, it is left alone",
+                      child_types[c].kind, name, whose);
+}
+
+static enum verdict_of_rule wanted(struct walk *w, enum child c, const struct record *r, cJSON **body)
+{
+    if (!r) {
+        if (w->o->foreign[c])
+            return say_conflict(w, c, w->o->foreign[c]);
+        apply(w, c, body, "is missing");
+        return RULE_PASS;
+    }
+    if (!record_is_ours(r, w->o->uid)) {
+        if (!r->is_ours)
+            return say_conflict(w, c, "is controlled by something else");
+        return walk_say(w, RULE_HOLD, "WaitingForPredecessor", "%s of a deleted predecessor is still there",
+                        child_types[c].label);
+    }
+    if (r->deleting)
+        return walk_say(w, RULE_HOLD, "ChildDeleting", "%s is being deleted; it comes back", child_types[c].label);
+    if (!is_so(r, owned_hash(*body)))
+        apply(w, c, body, "differs");
+    return RULE_PASS;
+}
+
+/* Children that must not be touched in this pass. */
+static bool is_left_alone(const struct walk *w, enum child c)
+{
+    const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
+
+    if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0)
+        return true; /* held by the gate */
+    if (c == CHILD_HPA && w->o->svc->predictor.autoscaled && (!dep || dep->owns_replicas))
+        return true; /* replicas are handed over first: two writers would fight */
+    if (!child_types[c].of_redis || !w->p->redis.wanted)
+        return false;
+    if (!w->o->svc->redis.present)
+        return true; /* removed from the spec while it may hold data: nothing is deleted */
+    /* without a password no pod may start: it would be open to everybody */
+    return !w->in.redis_password;
+}
+
+static enum verdict_of_rule check_child(struct walk *w, enum child c)
+{
+    const struct record *r = w->o->child[c];
+    AUTO_JSON cJSON *body = NULL;
+
+    if (is_left_alone(w, c))
+        return RULE_PASS;
+    body = desired_child(c, w->o->svc, &w->in);
+    return body ? wanted(w, c, r, &body) : unwanted(w, c, r);
+}
+
+enum verdict_of_rule rule_children(struct walk *w)
+{
+    enum verdict_of_rule worst = RULE_PASS;
+    struct walk first = { 0 };
+
+    for (int c = 0; c < N_CHILDREN; c++) {
+        enum verdict_of_rule r = check_child(w, (enum child)c);
+
+        if (r != RULE_PASS && worst == RULE_PASS) {
+            worst = r;
+            first = *w;
+        }
+    }
+    if (worst != RULE_PASS) {
+        w->reason = first.reason;
+        w->stalled = first.stalled;
+        memcpy(w->message, first.message, sizeof(w->message));
+    }
+    return worst;
+}

@@ -1,0 +1,67 @@
+#include "plan/observed.h"
+
+#include <stdio.h>
+
+#include "api/names.h"
+#include "base/str.h"
+
+int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
+{
+    struct latch l = { .bootstrapped = json_get_bool(status, "redis.bootstrapped", false) };
+    int r = form_plan_parse(json_at(status, "redis.plan"), &l.plan, e);
+
+    if (r < 0)
+        return err_wrap(e, "status.redis.plan");
+    if (l.bootstrapped && !l.plan.n_seats)
+        return err_set(e, ERR_INVALID, "status.redis.plan is missing though status.redis.bootstrapped is true");
+    *out = l;
+    return 0;
+}
+
+void latch_done(struct latch *l)
+{
+    form_plan_done(&l->plan);
+    *l = (struct latch){ 0 };
+}
+
+static const struct pod *find_pod(const struct pod *pods, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (pods[i].of_redis && str_eq(pods[i].name, name))
+            return &pods[i];
+    return NULL;
+}
+
+struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
+                                const struct pod *pods, size_t n_pods, struct expected *out)
+{
+    bool planned = latch->plan.n_seats > 0, wanted = svc && svc->redis.present;
+    size_t n = planned ? latch->plan.n_seats : wanted ? (size_t)svc->redis.nodes : 0;
+    int shards = planned ? latch->plan.shards : wanted ? svc->redis.shards : 0;
+    struct member *m;
+
+    *out = (struct expected){ 0 };
+    if (!n || shards <= 0)
+        return NULL;
+    m = xcalloc(n, sizeof(*m));
+    for (size_t i = 0; i < n; i++) {
+        char *pod_name = xasprintf("%s-redis-%zu", name, i);
+        const struct pod *p = find_pod(pods, n_pods, pod_name);
+
+        m[i] = (struct member){ .pod = pod_name, .port = REDIS_PORT, .bus_port = REDIS_BUS_PORT };
+        if (p) {
+            m[i].ip = p->ip;
+            m[i].ready = p->ready && !p->deleting;
+            m[i].node = p->node[0] ? p->node : NULL;
+        }
+    }
+    *out = (struct expected){ m, n, shards, (int)n / shards - 1, 0 };
+    return m;
+}
+
+void members_free(struct member *m, size_t n)
+{
+    for (size_t i = 0; m && i < n; i++)
+        free((char *)(uintptr_t)m[i].pod);
+    free(m);
+}

@@ -1,0 +1,159 @@
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+
+static enum verdict_of_rule rule_deleted(struct walk *w)
+{
+    if (!w->o->deleting)
+        return RULE_PASS;
+    return walk_say(w, RULE_STOP, "Deleting", "the resource is being deleted; its children go with it");
+}
+
+static enum verdict_of_rule rule_paused(struct walk *w)
+{
+    if (!w->o->svc || !w->o->svc->paused)
+        return RULE_PASS;
+    return walk_say(w, RULE_STOP, "Paused", "spec.managementPolicy is Paused: nothing is changed");
+}
+
+static enum verdict_of_rule rule_spec(struct walk *w)
+{
+    if (w->o->svc)
+        return RULE_PASS;
+    return walk_stall(w, RULE_STOP, "InvalidSpec", "%s", w->o->spec_err.msg);
+}
+
+/* Mending Redis comes before the spec is judged: a bad spec must not block it. The gate comes
+ * before the children, because it decides what they may say about numbers. */
+static const struct rule {
+    const char *name;
+    enum verdict_of_rule (*check)(struct walk *w);
+} rules[] = {
+    { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
+    { "spec", rule_spec },                 { "redis-size", rule_redis_size }, { "redis-secret", rule_redis_secret },
+    { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
+    { "redis-ready", rule_redis_ready },
+};
+
+const char *plan_rule_name(size_t i)
+{
+    return i < COUNT(rules) ? rules[i].name : NULL;
+}
+
+static enum verdict_of_rule say(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt,
+                                va_list ap) __attribute__((format(printf, 4, 0)));
+
+static enum verdict_of_rule say(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt,
+                                va_list ap)
+{
+    w->reason = reason;
+    vsnprintf(w->message, sizeof(w->message), fmt, ap);
+    return how;
+}
+
+enum verdict_of_rule walk_say(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    how = say(w, how, reason, fmt, ap);
+    va_end(ap);
+    w->stalled = false;
+    return how;
+}
+
+enum verdict_of_rule walk_stall(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    how = say(w, how, reason, fmt, ap);
+    va_end(ap);
+    w->stalled = true;
+    return how;
+}
+
+struct action *walk_act(struct walk *w, enum action_kind kind, const char *why)
+{
+    struct action *a;
+
+    if (w->p->n_actions >= PLAN_ACTIONS_MAX)
+        abort(); /* one per child and one for Redis: the table above cannot make more */
+    a = &w->p->actions[w->p->n_actions++];
+    *a = (struct action){ .kind = kind, .why = why };
+    return a;
+}
+
+void walk_look_again(struct walk *w, int64_t in_ms)
+{
+    if (w->p->look_again_ms < 0 || in_ms < w->p->look_again_ms)
+        w->p->look_again_ms = in_ms;
+}
+
+static void remember(struct walk *w, const struct rule *r)
+{
+    if (w->p->rule)
+        return;
+    w->p->rule = r->name;
+    w->p->reason = w->reason;
+    w->p->stalled = w->stalled;
+    memcpy(w->p->message, w->message, sizeof(w->p->message));
+}
+
+void plan_step(const struct observed *o, struct plan *out)
+{
+    struct walk w = { .o = o, .p = out };
+
+    *out = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
+    out->redis.settle = o->redis.settle;
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        enum verdict_of_rule r = rules[i].check(&w);
+
+        if (r != RULE_PASS)
+            remember(&w, &rules[i]);
+        if (r == RULE_STOP)
+            break;
+    }
+    if (!out->rule)
+        snprintf(out->message, sizeof(out->message), "everything is as it should be");
+}
+
+void plan_done(struct plan *p)
+{
+    for (size_t i = 0; i < p->n_actions; i++)
+        cJSON_Delete(p->actions[i].body);
+    commands_done(&p->redis.commands);
+    form_plan_done(&p->redis.plan);
+    *p = (struct plan){ .look_again_ms = -1 };
+}
+
+static void render_action(const struct plan *p, const struct action *a, struct buf *b)
+{
+    static const char *const verbs[] = { "apply", "delete", "redis" };
+
+    buf_fmt(b, " %s", verbs[a->kind]);
+    if (a->kind == ACT_REDIS)
+        buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
+    else
+        buf_fmt(b, "[%s: %s%s]", child_types[a->child].label, a->why, a->hand_over_replicas ? ", hand over replicas" : "");
+}
+
+char *plan_render(const struct plan *p)
+{
+    struct buf b;
+
+    buf_init(&b, 4096);
+    buf_fmt(&b, "%s", p->reason);
+    if (p->rule)
+        buf_fmt(&b, " (%s: %s)", p->rule, p->message);
+    if (p->status_first)
+        buf_str(&b, " status-first");
+    for (size_t i = 0; i < p->n_actions; i++)
+        render_action(p, &p->actions[i], &b);
+    if (p->look_again_ms >= 0)
+        buf_fmt(&b, " again in %lld ms", (long long)p->look_again_ms);
+    return buf_take(&b);
+}

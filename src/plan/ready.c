@@ -1,0 +1,40 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+
+/* The first pod that says why it does not run, for the message. */
+static const struct pod *troubled_pod(const struct observed *o)
+{
+    for (size_t i = 0; i < o->n_pods; i++)
+        if (!o->pods[i].of_redis && !o->pods[i].ready && o->pods[i].waiting[0])
+            return &o->pods[i];
+    return NULL;
+}
+
+static enum verdict_of_rule not_ready(struct walk *w, const struct record *d, int32_t want)
+{
+    const struct pod *p = troubled_pod(w->o);
+
+    if (d->deadline_exceeded)
+        return walk_say(w, RULE_HOLD, "RolloutFailed", "%d of %d replicas ready; the rollout passed its deadline%s%s", d->ready,
+                        want, p ? ": a pod waits: " : "", p ? p->waiting : "");
+    return walk_say(w, RULE_HOLD, "PredictorNotReady", "%d of %d replicas ready%s%s", d->ready, want,
+                    p ? "; a pod waits: " : "", p ? p->waiting : "");
+}
+
+enum verdict_of_rule rule_predictor(struct walk *w)
+{
+    const struct record *d = w->o->child[CHILD_DEPLOYMENT];
+    int32_t want = w->p->replicas_wanted;
+
+    if (!d)
+        return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment is not there yet");
+    if (d->observed_generation < d->generation)
+        return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment's newest version was not taken up yet");
+    if (d->ready < want || d->deadline_exceeded)
+        return not_ready(w, d, want);
+    if (d->updated < want || d->unavailable > 0)
+        return walk_say(w, RULE_HOLD, "PredictorUpdating", "%d of %d replicas updated", d->updated, want);
+    return RULE_PASS;
+}

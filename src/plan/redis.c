@@ -1,0 +1,194 @@
+/*
+ * The rules about Redis: form it once, keep it together, never on a guess.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+#include "slots/join.h"
+
+static void reason_from(struct redis_outcome *r, const char *text)
+{
+    snprintf(r->reason, sizeof(r->reason), "%s", text);
+}
+
+static void copy_plan(const struct form_plan *from, struct form_plan *to)
+{
+    *to = (struct form_plan){ .shards = from->shards, .n_seats = from->n_seats };
+    if (!from->n_seats)
+        return;
+    to->seats = xcalloc(from->n_seats, sizeof(*to->seats));
+    for (size_t i = 0; i < from->n_seats; i++) {
+        to->seats[i] = from->seats[i];
+        to->seats[i].pod = xstrdup(from->seats[i].pod);
+    }
+}
+
+static void take_step(struct walk *w, struct commands *cmds, const char *step, int again_ms)
+{
+    w->p->redis.mending = true;
+    w->p->redis.step = step;
+    if (cmds->n) {
+        w->p->redis.commands = *cmds;
+        *cmds = (struct commands){ 0 };
+        walk_act(w, ACT_REDIS, step);
+    }
+    walk_look_again(w, again_ms);
+}
+
+static void judge(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_outcome *r = &w->p->redis;
+    int64_t settle_ms;
+
+    verdict_judge(&seen->expected, seen->views, seen->expected.n_members, &r->verdict);
+    settle_ms = verdict_settle(&r->settle, &r->verdict, seen->expected.node_timeout_ms, w->o->now_ms);
+    r->judged = true;
+    r->state = r->verdict.state;
+    walk_look_again(w, r->state == REDIS_HEALTHY ? PROBE_HEALTHY_MS : PROBE_OTHERWISE_MS);
+    if (settle_ms > 0)
+        walk_look_again(w, settle_ms);
+    reason_from(r, verdict_why(&r->verdict));
+}
+
+/* The plan goes to status first; the next pass, which reads it from there, may send. */
+static enum verdict_of_rule make_plan(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    struct err e;
+    int rc = form_plan_make(&w->o->redis.expected, w->o->redis.views, &r->plan, &e);
+
+    if (rc == -ERR_INVALID)
+        return walk_stall(w, RULE_HOLD, "DataFoundAtBootstrap", "%s", e.msg);
+    if (rc < 0) {
+        reason_from(r, e.msg);
+        return RULE_PASS;
+    }
+    w->p->status_first = true;
+    walk_look_again(w, 0);
+    reason_from(r, "the plan of the cluster is being recorded");
+    return RULE_PASS;
+}
+
+static enum verdict_of_rule form(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_outcome *r = &w->p->redis;
+    enum verdict_of_rule how = RULE_PASS;
+    struct form_step s;
+
+    r->state = REDIS_FORMING;
+    if (!r->plan.n_seats)
+        return make_plan(w);
+    form_step_init(&s);
+    form_step(&seen->expected, seen->views, &r->plan, &s);
+    reason_from(r, s.reason);
+    if (s.action == FORM_REFUSE)
+        how = walk_stall(w, RULE_HOLD, "RedisBootstrapRefused", "%s", s.reason);
+    else if (s.action == FORM_DONE)
+        r->bootstrapped = true;
+    if (s.action == FORM_RECORD)
+        w->p->status_first = form_plan_record(&r->plan, &seen->expected, seen->views);
+    if (r->bootstrapped) {
+        r->state = r->verdict.state;
+        w->p->status_first = true;
+    }
+    take_step(w, &s.commands, form_action_name(s.action), s.action == FORM_RECORD ? 0 : s.again_ms);
+    form_step_done(&s);
+    return how;
+}
+
+static enum verdict_of_rule join(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_outcome *r = &w->p->redis;
+    enum verdict_of_rule how = RULE_PASS;
+    struct join_step s;
+
+    if (form_plan_record(&r->plan, &seen->expected, seen->views))
+        w->p->status_first = true;
+    join_step_init(&s);
+    join_step(&seen->expected, seen->views, &r->verdict, &s);
+    if (s.action != JOIN_NONE)
+        reason_from(r, s.reason);
+    if (s.action == JOIN_REFUSE)
+        how = walk_stall(w, RULE_HOLD, "RedisNeedsYou", "%s", s.reason);
+    else if (s.action != JOIN_NONE)
+        take_step(w, &s.commands, join_action_name(s.action), s.again_ms);
+    join_step_done(&s);
+    return how;
+}
+
+enum verdict_of_rule rule_redis_mend(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_outcome *r = &w->p->redis;
+
+    r->wanted = seen->expected.n_members > 0;
+    if (!r->wanted)
+        return RULE_PASS;
+    r->bootstrapped = seen->latch.bootstrapped;
+    copy_plan(&seen->latch.plan, &r->plan);
+    r->state = r->bootstrapped ? REDIS_UNKNOWN : REDIS_FORMING;
+    if (!seen->views) {
+        walk_look_again(w, PROBE_OTHERWISE_MS);
+        reason_from(r, seen->blocked ? seen->blocked : "no Redis pod has an address yet");
+        return RULE_PASS;
+    }
+    judge(w);
+    return r->bootstrapped ? join(w) : form(w);
+}
+
+enum verdict_of_rule rule_redis_size(struct walk *w)
+{
+    const struct latch *l = &w->o->redis.latch;
+    const struct isvc_redis *want = &w->o->svc->redis;
+
+    if (!l->plan.n_seats)
+        return RULE_PASS;
+    if (!want->present)
+        return walk_stall(w, RULE_HOLD, "RedisRemovalRefused",
+                          "spec.redis was removed, but the Redis Cluster may hold data: put it back, or delete the "
+                          "InferenceService");
+    if (want->shards != l->plan.shards || (size_t)want->nodes != l->plan.n_seats)
+        return walk_stall(w, RULE_HOLD, "RedisResizeRefused",
+                          "spec.redis.shards and .replicasPerShard cannot change yet: the cluster stays at %d shards "
+                          "and %zu nodes; set them back",
+                          l->plan.shards, l->plan.n_seats);
+    return RULE_PASS;
+}
+
+enum verdict_of_rule rule_redis_secret(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+
+    if (!w->p->redis.wanted)
+        return RULE_PASS;
+    walk_look_again(w, SECRET_AGAIN_MS);
+    if (seen->secret == SECRET_BAD)
+        return walk_stall(w, RULE_HOLD, "RedisSecretUnusable", "%s", seen->problem);
+    if (seen->secret == SECRET_UNKNOWN)
+        return walk_say(w, RULE_HOLD, "RedisSecretUnread", "%s",
+                        seen->problem ? seen->problem : "the Secret of Redis was not read yet");
+    if (seen->secret == SECRET_ABSENT && w->p->redis.bootstrapped && !seen->password_is_known)
+        return walk_stall(w, RULE_HOLD, "RedisSecretLost",
+                          "Secret %s-redis is gone and its password with it: restore the Secret, key password",
+                          w->o->name);
+    w->in.redis_password = seen->password;
+    return RULE_PASS;
+}
+
+enum verdict_of_rule rule_redis_ready(struct walk *w)
+{
+    static const char *const reasons[] = {
+        [REDIS_UNKNOWN] = "RedisUnknown",   [REDIS_DOWN] = "RedisDown",       [REDIS_PARTIAL] = "RedisPartial",
+        [REDIS_DEGRADED] = "RedisDegraded", [REDIS_HEALTHY] = "RedisHealthy", [REDIS_FORMING] = "RedisForming",
+        [REDIS_MIGRATING] = "RedisMigrating",
+    };
+    const struct redis_outcome *r = &w->p->redis;
+
+    if (!r->wanted || r->state == REDIS_HEALTHY)
+        return RULE_PASS;
+    return walk_say(w, RULE_HOLD, reasons[r->state], "%s", r->reason);
+}

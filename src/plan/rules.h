@@ -1,0 +1,37 @@
+/*
+ * What the rules share: the walk so far.
+ */
+#ifndef SRC_PLAN_RULES_H
+#define SRC_PLAN_RULES_H
+
+#include "plan/plan.h"
+
+enum verdict_of_rule { RULE_PASS, RULE_HOLD, RULE_STOP };
+
+struct walk {
+    const struct observed *o;
+    struct plan *p;
+    struct desired_input in; /* filled by the gate for the children */
+    /* the reason of the rule that is running */
+    const char *reason;
+    char message[256];
+    bool stalled;
+};
+
+/* Sets the reason; returns how. */
+enum verdict_of_rule walk_say(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+enum verdict_of_rule walk_stall(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+struct action *walk_act(struct walk *w, enum action_kind kind, const char *why);
+void walk_look_again(struct walk *w, int64_t in_ms);
+
+enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
+enum verdict_of_rule rule_redis_size(struct walk *w);   /* redis.c */
+enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
+enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
+enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
+enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
+enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */
+
+#endif

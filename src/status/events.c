@@ -1,0 +1,76 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "status/status.h"
+
+struct list {
+    struct status_event *out;
+    size_t n;
+};
+
+static void add(struct list *l, bool warning, const char *reason, const char *action, const char *note)
+{
+    struct status_event *e;
+
+    if (l->n >= STATUS_EVENTS_MAX)
+        return;
+    e = &l->out[l->n++];
+    *e = (struct status_event){ .warning = warning, .reason = reason, .action = action };
+    snprintf(e->note, sizeof(e->note), "%s", note);
+}
+
+static bool flips(const struct observed *o, const cJSON *next, const char *type, const char *to)
+{
+    return status_condition_is(next, type, to) && !status_condition_is(o->status, type, to);
+}
+
+static const char *reason_of(const cJSON *status, const char *type)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_member(status, "conditions"))
+        if (str_eq(json_get_str(c, "type"), type))
+            return json_get_str(c, "reason");
+    return NULL;
+}
+
+static void add_stalled(struct list *l, const struct observed *o, const cJSON *next, const struct plan *p)
+{
+    /* a second problem under the same condition is news as well */
+    if (p->stalled && !str_eq(reason_of(o->status, "Stalled"), reason_of(next, "Stalled")))
+        add(l, true, p->reason, "Reconcile", p->message);
+}
+
+static void add_redis(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const char *was = json_get_str(o->status, "redis.state");
+    const char *is = redis_state_name(p->redis.state);
+    char note[512];
+
+    if (!p->redis.wanted || !was || str_eq(was, is))
+        return;
+    snprintf(note, sizeof(note), "Redis went from %s to %s%s%s", was, is, p->redis.state == REDIS_HEALTHY ? "" : ": ",
+             p->redis.state == REDIS_HEALTHY ? "" : p->redis.reason);
+    add(l, p->redis.state != REDIS_HEALTHY && p->redis.state != REDIS_FORMING,
+        p->redis.state == REDIS_HEALTHY ? "RedisHealthy" : "RedisUnhealthy", "CheckSlots", note);
+}
+
+size_t status_events(const struct observed *o, const cJSON *next, const struct plan *p,
+                     struct status_event out[STATUS_EVENTS_MAX])
+{
+    struct list l = { out, 0 };
+
+    if (flips(o, next, "Ready", "True"))
+        add(&l, false, "Ready", "Reconcile", "everything is as it should be");
+    add_stalled(&l, o, next, p);
+    add_redis(&l, o, p);
+    if (flips(o, next, "ScalingHeld", "True"))
+        add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
+    if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))
+        add(&l, false, "ScalingReleased", "Scale", "slot health holds nothing any more");
+    if (p->gate.opened)
+        add(&l, true, "ScalingHoldExpired", "Scale",
+            "Redis is Down for longer than spec.scaling.gate.maxHoldSeconds: scaling up goes ahead");
+    return l.n;
+}

@@ -1,0 +1,176 @@
+#include "status/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/names.h"
+#include "base/str.h"
+
+struct condition {
+    const char *type;
+    bool value;
+    bool unknown;
+    const char *reason;
+    const char *message;
+};
+
+static const cJSON *find_condition(const cJSON *status, const char *type)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_member(status, "conditions"))
+        if (str_eq(json_get_str(c, "type"), type))
+            return c;
+    return NULL;
+}
+
+bool status_condition_is(const cJSON *status, const char *type, const char *value)
+{
+    return str_eq(json_get_str(find_condition(status, type), "status"), value);
+}
+
+static void put_condition(const struct observed *o, cJSON *status, const struct condition *c)
+{
+    const char *value = c->unknown ? "Unknown" : c->value ? "True" : "False";
+    const cJSON *old = find_condition(o->status, c->type);
+    const char *since = str_eq(json_get_str(old, "status"), value) ? json_get_str(old, "lastTransitionTime") : NULL;
+    cJSON *out = json_push_obj(json_arr(status, "conditions"));
+    char now[32];
+
+    str_rfc3339(o->wall_ms, false, now);
+    json_str(out, "type", c->type);
+    json_str(out, "status", value);
+    json_int(out, "observedGeneration", o->generation);
+    json_str(out, "lastTransitionTime", since ? since : now);
+    json_str(out, "reason", c->reason);
+    json_str(out, "message", c->message);
+}
+
+static void put_ready(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    bool ready = !p->rule, stalled = p->stalled;
+
+    put_condition(o, status, &(struct condition){ "Ready", ready, false, p->reason, p->message });
+    put_condition(o, status,
+                  &(struct condition){ "Reconciling", !ready && !stalled, false, p->reason,
+                                       !ready && !stalled ? p->message : "nothing is under way" });
+    put_condition(o, status,
+                  &(struct condition){ "Stalled", stalled, false, stalled ? p->reason : "NotStalled",
+                                       stalled ? p->message : "nothing waits for a person" });
+}
+
+static void put_predictor(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct record *d = o->child[CHILD_DEPLOYMENT];
+    bool ok = d && p->replicas_wanted >= 0 && d->ready >= p->replicas_wanted && d->observed_generation >= d->generation;
+    char text[96];
+    cJSON *out;
+
+    snprintf(text, sizeof(text), "%d of %d replicas ready", d ? d->ready : 0,
+             p->replicas_wanted >= 0 ? p->replicas_wanted : 0);
+    put_condition(o, status, &(struct condition){ "PredictorReady", ok, false, ok ? "ReplicasReady" : "ReplicasNotReady", text });
+    json_int(status, "replicas", d ? d->replicas : 0);
+    json_int(status, "readyReplicas", d ? d->ready : 0);
+    out = json_obj(status, "predictor");
+    json_int(out, "desired", p->replicas_wanted >= 0 ? p->replicas_wanted : 0);
+    json_int(out, "ready", d ? d->ready : 0);
+    json_int(out, "updated", d ? d->updated : 0);
+}
+
+static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct redis_outcome *r = &p->redis;
+    cJSON *out;
+
+    if (!r->wanted) {
+        return;
+    }
+    put_condition(o, status,
+                  &(struct condition){ "RedisReady", r->state == REDIS_HEALTHY, r->state == REDIS_UNKNOWN,
+                                       redis_state_name(r->state),
+                                       r->state == REDIS_HEALTHY ? "every slot is covered and every view agrees"
+                                                                 : r->reason });
+    out = json_obj(status, "redis");
+    json_str(out, "state", redis_state_name(r->state));
+    json_int(out, "slotsOk", r->judged ? r->verdict.slots_ok : 0);
+    json_int(out, "shards", r->judged ? r->verdict.n_masters : 0);
+    json_int(out, "nodes", r->judged ? r->verdict.n_reachable : 0);
+    if (r->judged && r->verdict.version[0])
+        json_str(out, "version", r->verdict.version);
+    json_bool(out, "migrating", r->state == REDIS_MIGRATING);
+    json_bool(out, "bootstrapped", r->bootstrapped);
+    if (r->plan.n_seats)
+        json_put(out, "plan", form_plan_json(&r->plan));
+}
+
+static void put_scaling(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct gate_result *g = &p->gate;
+    bool held = g->held_up || g->held_down;
+    cJSON *out = json_obj(status, "scaling");
+    int64_t since = g->held_up ? g->up_since_wall_ms : g->down_since_wall_ms;
+    char text[32];
+
+    put_condition(o, status,
+                  &(struct condition){ "ScalingHeld", held, false,
+                                       !held ? "NotHeld" : g->held_up ? "ScaleUpHeld" : "ScaleDownHeld",
+                                       held ? g->reason : "slot health holds nothing" });
+    json_bool(out, "heldUp", g->held_up);
+    json_bool(out, "heldDown", g->held_down);
+    if (held) {
+        str_rfc3339(since, false, text);
+        json_str(out, "reason", g->reason);
+        json_str(out, "since", text);
+    }
+    if (g->held_up)
+        json_int(out, "upSinceMs", g->up_since_wall_ms);
+    if (g->held_down)
+        json_int(out, "downSinceMs", g->down_since_wall_ms);
+    if (p->frozen.replicas) {
+        json_int(json_obj(out, "frozen"), "replicas", p->frozen.replicas);
+        json_int(json_obj(out, "frozen"), "minReplicas", p->frozen.min_replicas);
+    }
+}
+
+static void put_address(const struct observed *o, cJSON *status)
+{
+    AUTO_FREE char *selector = NULL;
+
+    if (!o->svc)
+        return;
+    selector = names_selector_text(o->svc, COMPONENT_PREDICTOR);
+    json_str(status, "selector", selector);
+    json_fmt(status, "url", "http://%s.%s.svc", o->name, o->ns);
+    json_fmt(json_obj(status, "address"), "url", "http://%s.%s.svc", o->name, o->ns);
+}
+
+/* What a walk that stopped early did not look at stays as it was said before. */
+static void keep_old(const struct observed *o, cJSON *status)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, o->status)
+        if (!json_member(status, item->string))
+            json_put_dup(status, item->string, item);
+    cJSON_ArrayForEach(item, json_member(o->status, "conditions"))
+        if (json_get_str(item, "type") && !find_condition(status, json_get_str(item, "type")))
+            json_push(json_arr(status, "conditions"), json_dup(item));
+}
+
+cJSON *status_build(const struct observed *o, const struct plan *p)
+{
+    bool stopped_early = p->rule && (str_eq(p->rule, "deleted") || str_eq(p->rule, "paused") || str_eq(p->rule, "spec"));
+    cJSON *status = json_new_obj();
+
+    json_int(status, "observedGeneration", o->generation);
+    put_ready(o, p, status);
+    put_redis(o, p, status);
+    if (stopped_early) {
+        keep_old(o, status);
+        return status;
+    }
+    put_predictor(o, p, status);
+    put_scaling(o, p, status);
+    put_address(o, status);
+    return status;
+}
