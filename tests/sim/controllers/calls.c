@@ -5,9 +5,9 @@
 #include "base/str.h"
 #include "sim/controllers/items.h"
 
-void calls_init(struct calls *c, const struct view *v)
+void calls_init(struct calls *c, const struct scene *v)
 {
-    *c = (struct calls){ .view = v, .again_ms = -1 };
+    *c = (struct calls){ .scene = v, .again_ms = -1 };
 }
 
 void calls_done(struct calls *c)
@@ -18,7 +18,7 @@ void calls_done(struct calls *c)
         cJSON_Delete(c->items[i].body);
     }
     free(c->items);
-    calls_init(c, c->view);
+    calls_init(c, c->scene);
 }
 
 static struct call *add(struct calls *c, const char *method, int kind, char *path, cJSON *body)
@@ -30,14 +30,14 @@ static struct call *add(struct calls *c, const char *method, int kind, char *pat
 
 static char *path_of(const struct calls *c, int kind, const cJSON *obj, const char *sub)
 {
-    AUTO_FREE char *path = kind_path(view_kind(c->view, kind), item_ns(obj), item_name(obj));
+    AUTO_FREE char *path = kind_path(scene_kind(c->scene, kind), item_ns(obj), item_name(obj));
 
     return sub ? xasprintf("%s/%s", path, sub) : TAKE(path);
 }
 
 void calls_create(struct calls *c, int kind, const char *ns, cJSON *obj)
 {
-    const struct kind *k = view_kind(c->view, kind);
+    const struct kind *k = scene_kind(c->scene, kind);
 
     json_str(obj, "apiVersion", k->api);
     json_str(obj, "kind", k->name);
@@ -80,7 +80,7 @@ void calls_delete(struct calls *c, int kind, const cJSON *obj, const char *propa
 
 void calls_get(struct calls *c, int kind, const char *ns, const char *name)
 {
-    add(c, "GET", kind, kind_path(view_kind(c->view, kind), ns, name), NULL);
+    add(c, "GET", kind, kind_path(scene_kind(c->scene, kind), ns, name), NULL);
 }
 
 void calls_put(struct calls *c, int kind, const cJSON *obj, const char *sub, cJSON *body)
@@ -138,7 +138,7 @@ static void patch_refs(struct calls *c, int kind, const cJSON *o, cJSON *refs)
 
 void calls_adopt(struct calls *c, int child_kind, const cJSON *child, int owner_kind, const cJSON *owner)
 {
-    const struct kind *k = view_kind(c->view, owner_kind);
+    const struct kind *k = scene_kind(c->scene, owner_kind);
     cJSON *refs = refs_without(child, item_uid(owner));
 
     json_push(refs, item_new_owner_ref(k->api, k->name, owner));

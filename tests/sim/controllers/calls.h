@@ -8,7 +8,7 @@
 #define SIM_CONTROLLERS_CALLS_H
 
 #include "base/buf.h"
-#include "sim/controllers/view.h"
+#include "sim/controllers/scene.h"
 
 struct call {
     const char *method; /* a literal */
@@ -20,14 +20,14 @@ struct call {
 };
 
 struct calls {
-    const struct view *view; /* lent; for the paths */
+    const struct scene *scene; /* lent; for the paths */
     struct call *items;
     size_t n;
     size_t cap;
     int64_t again_ms; /* from now; -1: only when something changes */
 };
 
-void calls_init(struct calls *c, const struct view *v);
+void calls_init(struct calls *c, const struct scene *v);
 void calls_done(struct calls *c);
 
 void calls_create(struct calls *c, int kind, const char *ns, cJSON *obj); /* takes obj; adds apiVersion and kind */

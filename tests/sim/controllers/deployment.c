@@ -74,12 +74,12 @@ static void deploy_read(struct deploy *dp, struct sync *s, const cJSON *d)
     dp->d = d;
     limits_read(dp);
     hash_name(json_at(d, "spec.template"), NULL, dp->hash);
-    view_list_owned(s->view, KIND_REPLICASET, item_uid(d), &dp->rs);
+    scene_list_owned(s->scene, KIND_REPLICASET, item_uid(d), &dp->rs);
     if (dp->rs.n > 1)
         qsort(dp->rs.items, dp->rs.n, sizeof(*dp->rs.items), by_age);
     sets_read(dp);
     if (!item_is_deleting(d))
-        view_list_orphans(s->view, KIND_REPLICASET, item_ns(d), &orphans);
+        scene_list_orphans(s->scene, KIND_REPLICASET, item_ns(d), &orphans);
     for (size_t i = 0; i < orphans.n; i++)
         if (!item_is_deleting(orphans.items[i]) &&
             selector_matches(json_at(d, "spec.selector"), item_labels(orphans.items[i])))
@@ -171,7 +171,7 @@ static bool old_pods_run(const struct deploy *dp)
     AUTO_LIST struct list pods = { 0 };
 
     for (size_t i = 1; i < dp->n; i++)
-        view_list_owned(dp->s->view, KIND_POD, item_uid(dp->items[i]), &pods);
+        scene_list_owned(dp->s->scene, KIND_POD, item_uid(dp->items[i]), &pods);
     for (size_t i = 0; i < pods.n; i++)
         if (!pod_is_finished(pods.items[i]))
             return true;
@@ -244,7 +244,7 @@ static void deploy_step(struct deploy *dp)
 
 static void deployment_sync(struct sync *s)
 {
-    const cJSON *d = view_get_key(s->view, KIND_DEPLOYMENT, s->key);
+    const cJSON *d = scene_get_key(s->scene, KIND_DEPLOYMENT, s->key);
     struct deploy dp = { 0 };
 
     if (!d)
@@ -269,7 +269,7 @@ static void deployment_on_change(void *state, const struct change *c, struct wor
         change_add_owner(c, "Deployment", q);
         change_add_adopters(c, KIND_DEPLOYMENT, q);
     } else if (!c->now) { /* Recreate waits for the last old pod */
-        rs = view_get_uid(c->view, json_get_str(item_controller(c->old), "uid") ?: "", NULL);
+        rs = scene_get_uid(c->scene, json_get_str(item_controller(c->old), "uid") ?: "", NULL);
         up.old = NULL;
         up.now = rs;
         if (rs)

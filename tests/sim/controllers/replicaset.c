@@ -63,7 +63,7 @@ static void claim_pods(struct sync *s, const cJSON *rs, struct list *active)
     AUTO_LIST struct list owned = { 0 };
     AUTO_LIST struct list orphans = { 0 };
 
-    view_list_owned(s->view, KIND_POD, item_uid(rs), &owned);
+    scene_list_owned(s->scene, KIND_POD, item_uid(rs), &owned);
     for (size_t i = 0; i < owned.n; i++) {
         if (!pod_is_active(owned.items[i]))
             continue;
@@ -74,7 +74,7 @@ static void claim_pods(struct sync *s, const cJSON *rs, struct list *active)
     }
     if (item_is_deleting(rs))
         return;
-    view_list_orphans(s->view, KIND_POD, item_ns(rs), &orphans);
+    scene_list_orphans(s->scene, KIND_POD, item_ns(rs), &orphans);
     for (size_t i = 0; i < orphans.n; i++) {
         if (!pod_is_active(orphans.items[i]) || !selector_matches(selector, item_labels(orphans.items[i])))
             continue;
@@ -129,7 +129,7 @@ static void write_status(struct sync *s, const cJSON *rs, const struct list *act
 
 static void replicaset_sync(struct sync *s)
 {
-    const cJSON *rs = view_get_key(s->view, KIND_REPLICASET, s->key);
+    const cJSON *rs = scene_get_key(s->scene, KIND_REPLICASET, s->key);
     AUTO_LIST struct list active = { 0 };
     int64_t diff;
 

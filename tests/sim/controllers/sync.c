@@ -48,7 +48,7 @@ void change_add_selecting(const struct change *c, int kind, const char *path, st
 {
     AUTO_LIST struct list all = { 0 };
 
-    view_list_ns(c->view, kind, item_ns(change_item(c)), &all);
+    scene_list_ns(c->scene, kind, item_ns(change_item(c)), &all);
     for (size_t i = 0; i < all.n; i++) {
         const cJSON *selector = json_at(all.items[i], path);
         AUTO_FREE char *key = NULL;

@@ -2,7 +2,7 @@
  * sim/controllers/sync.h - the shape of every controller: a pure function from
  * what is known and a key to the calls to make.
  *
- * `sync` reads the view and the time it is given, nothing else; memory that a
+ * `sync` reads the scene and the time it is given, nothing else; memory that a
  * controller must keep between passes (an autoscaler's recommendations) hangs
  * off `state` and belongs to the controller's own file.
  */
@@ -10,7 +10,7 @@
 #define SIM_CONTROLLERS_SYNC_H
 
 #include "sim/controllers/calls.h"
-#include "sim/controllers/view.h"
+#include "sim/controllers/scene.h"
 #include "sim/controllers/workq.h"
 
 struct sync_options {
@@ -20,7 +20,7 @@ struct sync_options {
 };
 
 struct sync {
-    const struct view *view;
+    const struct scene *scene;
     const char *key;
     int64_t now_ms; /* wall time */
     const struct sync_options *opts;
@@ -30,7 +30,7 @@ struct sync {
 
 /* One object changed: old NULL: it is new; now NULL: it is gone. */
 struct change {
-    const struct view *view;
+    const struct scene *scene;
     int kind;
     const cJSON *old;
     const cJSON *now;

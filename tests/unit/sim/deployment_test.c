@@ -29,7 +29,7 @@ static void sync_sets(struct world *w)
     AUTO_LIST struct list l = { 0 };
     AUTO_FREE char **keys = NULL;
 
-    view_list(w->view, KIND_REPLICASET, &l);
+    scene_list(w->scene, KIND_REPLICASET, &l);
     keys = xcalloc(l.n + 1, sizeof(*keys));
     for (size_t i = 0; i < l.n; i++)
         keys[i] = item_key(l.items[i]);
@@ -45,7 +45,7 @@ static size_t count_ready(struct world *w)
     AUTO_LIST struct list l = { 0 };
     size_t n = 0;
 
-    view_list(w->view, KIND_POD, &l);
+    scene_list(w->scene, KIND_POD, &l);
     for (size_t i = 0; i < l.n; i++)
         n += pod_is_ready(l.items[i]);
     return n;
@@ -103,7 +103,7 @@ static void update_keeps_capacity(void **state)
     set_image(w, "m:2");
     assert_int_equal(run(w, NULL), 3);
     assert_int_equal(world_count(w, KIND_REPLICASET), 2);
-    view_list(w->view, KIND_POD, &l);
+    scene_list(w->scene, KIND_POD, &l);
     assert_int_equal(l.n, 3);
     for (size_t i = 0; i < l.n; i++)
         assert_string_equal(json_get_str(l.items[i], "spec.containers.0.image"), "m:2");
@@ -188,7 +188,7 @@ static void unready_pods_go_first(void **state)
     world_put(w, KIND_DEPLOYMENT, DEPLOYMENT(""));
     run(w, NULL);
     world_put(w, KIND_POD, "{'metadata':{'name':'odd','labels':{'app':'w','x':'y'}},'spec':{'nodeName':'n'}}");
-    view_list(w->view, KIND_POD, &l);
+    scene_list(w->scene, KIND_POD, &l);
     {
         AUTO_FREE char *key = item_key(l.items[1]);
         AUTO_FREE char *del = xasprintf("DELETE /api/v1/namespaces/a/pods/%s", item_name(l.items[1]));
@@ -198,7 +198,7 @@ static void unready_pods_go_first(void **state)
         world_sync(w, &controller_deployment, "a/w");
         world_apply(w);
         list_done(&l);
-        view_list(w->view, KIND_REPLICASET, &l);
+        scene_list(w->scene, KIND_REPLICASET, &l);
         free(TAKE(key));
         key = item_key(l.items[0]);
         assert_non_null(strstr(world_sync(w, &controller_replicaset, key), del));

@@ -1,5 +1,5 @@
 /*
- * A cluster of one view, for tests of controllers: objects are put in as text
+ * A cluster of one scene, for tests of controllers: objects are put in as text
  * (single quotes for double ones), a controller is run once, and its calls are
  * either shown or carried out as a server would.
  */
@@ -22,7 +22,7 @@
 #define UNUSED __attribute__((unused))
 
 struct world {
-    struct view *view;
+    struct scene *scene;
     int64_t now_ms;
     int64_t rv;
     void *state;
@@ -34,9 +34,9 @@ struct world {
 
 static UNUSED void world_init(struct world *w)
 {
-    *w = (struct world){ .view = view_new(), .now_ms = 1767225600000, .rv = 100 };
+    *w = (struct world){ .scene = scene_new(), .now_ms = 1767225600000, .rv = 100 };
     w->opts = (struct sync_options){ 6000, 300, 1000 };
-    calls_init(&w->calls, w->view);
+    calls_init(&w->calls, w->scene);
     buf_init(&w->text, 1 << 20);
 }
 
@@ -45,7 +45,7 @@ static UNUSED void world_done(struct world *w)
     calls_done(&w->calls);
     if (w->state)
         w->state_of->free_state(w->state);
-    view_free(w->view);
+    scene_free(w->scene);
     buf_done(&w->text);
 }
 
@@ -73,7 +73,7 @@ static UNUSED const cJSON *world_put_obj(struct world *w, int kind, cJSON *o)
     time_to_text(w->now_ms, now);
     if (!json_has(meta, "name"))
         json_fmt(meta, "name", "%s%05lld", json_get_str(meta, "generateName"), (long long)w->rv);
-    if (view_kind(w->view, kind)->namespaced && !json_has(meta, "namespace"))
+    if (scene_kind(w->scene, kind)->namespaced && !json_has(meta, "namespace"))
         json_str(meta, "namespace", "a");
     if (!json_has(meta, "uid"))
         json_fmt(meta, "uid", "uid-%lld", (long long)w->rv);
@@ -83,9 +83,9 @@ static UNUSED const cJSON *world_put_obj(struct world *w, int kind, cJSON *o)
         json_int(meta, "generation", 1);
     json_fmt(meta, "resourceVersion", "%lld", (long long)w->rv);
     key = item_key(o);
-    assert_true(view_put(w->view, kind, o, VIEW_WATCH, &old));
+    assert_true(scene_put(w->scene, kind, o, SCENE_WATCH, &old));
     cJSON_Delete(old);
-    return view_get_key(w->view, kind, key);
+    return scene_get_key(w->scene, kind, key);
 }
 
 static UNUSED const cJSON *world_put(struct world *w, int kind, const char *text)
@@ -110,7 +110,7 @@ static UNUSED void merge(cJSON *into, const cJSON *patch)
 
 static UNUSED void world_merge(struct world *w, int kind, const char *key, const cJSON *patch)
 {
-    cJSON *o = json_dup(view_get_key(w->view, kind, key));
+    cJSON *o = json_dup(scene_get_key(w->scene, kind, key));
 
     if (!o)
         return;
@@ -129,13 +129,13 @@ static UNUSED void world_patch(struct world *w, int kind, const char *key, const
 
 static UNUSED void world_delete(struct world *w, int kind, const char *key)
 {
-    cJSON_Delete(view_drop(w->view, kind, key, NULL));
+    cJSON_Delete(scene_drop(w->scene, kind, key, NULL));
 }
 
 /* One pass; the text of its calls. */
 static UNUSED const char *world_sync(struct world *w, const struct controller *c, const char *key)
 {
-    struct sync s = { .view = w->view, .key = key, .now_ms = w->now_ms, .opts = &w->opts };
+    struct sync s = { .scene = w->scene, .key = key, .now_ms = w->now_ms, .opts = &w->opts };
 
     if (c->new_state && w->state_of != c) {
         if (w->state)
@@ -144,7 +144,7 @@ static UNUSED const char *world_sync(struct world *w, const struct controller *c
         w->state_of = c;
     }
     s.state = w->state;
-    calls_init(&s.out, w->view);
+    calls_init(&s.out, w->scene);
     c->sync(&s);
     calls_done(&w->calls);
     w->calls = s.out;
@@ -184,14 +184,14 @@ static UNUSED bool world_settle(struct world *w, const struct controller *c, con
 
 static UNUSED const cJSON *world_get(struct world *w, int kind, const char *key)
 {
-    return view_get_key(w->view, kind, key);
+    return scene_get_key(w->scene, kind, key);
 }
 
 static UNUSED size_t world_count(struct world *w, int kind)
 {
     AUTO_LIST struct list l = { 0 };
 
-    view_list(w->view, kind, &l);
+    scene_list(w->scene, kind, &l);
     return l.n;
 }
 
@@ -211,7 +211,7 @@ static UNUSED void world_all_ready(struct world *w, const char *but_image)
 {
     AUTO_LIST struct list l = { 0 };
 
-    view_list(w->view, KIND_POD, &l);
+    scene_list(w->scene, KIND_POD, &l);
     for (size_t i = 0; i < l.n; i++) {
         AUTO_FREE char *key = item_key(l.items[i]);
 

@@ -1,4 +1,4 @@
-#include "sim/controllers/view.h"
+#include "sim/controllers/scene.h"
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ struct shelf {
     unsigned round;
 };
 
-struct view {
+struct scene {
     struct kinds kinds;
     struct shelf shelves[KINDS_MAX];
     struct map *by_uid;  /* uid -> entry */
@@ -45,9 +45,9 @@ void list_done(struct list *l)
     *l = (struct list){ 0 };
 }
 
-struct view *view_new(void)
+struct scene *scene_new(void)
 {
-    struct view *v = xcalloc(1, sizeof(*v));
+    struct scene *v = xcalloc(1, sizeof(*v));
 
     kinds_init(&v->kinds);
     v->by_uid = map_new();
@@ -72,7 +72,7 @@ static void bucket_free(void *p)
     free(b);
 }
 
-void view_free(struct view *v)
+void scene_free(struct scene *v)
 {
     if (!v)
         return;
@@ -83,12 +83,12 @@ void view_free(struct view *v)
     free(v);
 }
 
-struct kinds *view_kinds(struct view *v)
+struct kinds *scene_kinds(struct scene *v)
 {
     return &v->kinds;
 }
 
-const struct kind *view_kind(const struct view *v, int kind)
+const struct kind *scene_kind(const struct scene *v, int kind)
 {
     return &v->kinds.rows[kind];
 }
@@ -98,7 +98,7 @@ uint64_t rv_number(const char *rv)
     return rv ? strtoull(rv, NULL, 10) : 0;
 }
 
-static void bucket_add(struct view *v, const char *name, struct entry *e)
+static void bucket_add(struct scene *v, const char *name, struct entry *e)
 {
     struct bucket *b = map_get(v->buckets, name);
 
@@ -110,7 +110,7 @@ static void bucket_add(struct view *v, const char *name, struct entry *e)
     b->items[b->n++] = e;
 }
 
-static void bucket_remove(struct view *v, const char *name, struct entry *e)
+static void bucket_remove(struct scene *v, const char *name, struct entry *e)
 {
     struct bucket *b = map_get(v->buckets, name);
 
@@ -124,14 +124,14 @@ static void bucket_remove(struct view *v, const char *name, struct entry *e)
         bucket_free(map_take(v->buckets, name));
 }
 
-static void in_bucket(struct view *v, struct entry *e, char *name,
-                      void (*fn)(struct view *v, const char *name, struct entry *e))
+static void in_bucket(struct scene *v, struct entry *e, char *name,
+                      void (*fn)(struct scene *v, const char *name, struct entry *e))
 {
     fn(v, name, e);
     free(name);
 }
 
-static void each_bucket(struct view *v, struct entry *e, void (*fn)(struct view *v, const char *name, struct entry *e))
+static void each_bucket(struct scene *v, struct entry *e, void (*fn)(struct scene *v, const char *name, struct entry *e))
 {
     const char *ns = item_ns(e->obj), *node = json_get_str(e->obj, "spec.nodeName");
     const cJSON *ref;
@@ -146,7 +146,7 @@ static void each_bucket(struct view *v, struct entry *e, void (*fn)(struct view 
         in_bucket(v, e, xasprintf("node/%s", node), fn);
 }
 
-static struct entry *entry_at(const struct view *v, int kind, const char *key)
+static struct entry *entry_at(const struct scene *v, int kind, const char *key)
 {
     return v->shelves[kind].by_key ? map_get(v->shelves[kind].by_key, key) : NULL;
 }
@@ -165,7 +165,7 @@ static void slim_down(const struct kind *k, cJSON *obj)
     }
 }
 
-static struct entry *entry_make(struct view *v, int kind, const char *key)
+static struct entry *entry_make(struct scene *v, int kind, const char *key)
 {
     struct entry *e = xcalloc(1, sizeof(*e));
     struct shelf *s = &v->shelves[kind];
@@ -178,20 +178,20 @@ static struct entry *entry_make(struct view *v, int kind, const char *key)
     return e;
 }
 
-bool view_put(struct view *v, int kind, cJSON *obj, enum view_source source, cJSON **old)
+bool scene_put(struct scene *v, int kind, cJSON *obj, enum scene_source source, cJSON **old)
 {
     AUTO_FREE char *key = item_key(obj);
     uint64_t rv = rv_number(json_get_str(obj, "metadata.resourceVersion"));
     struct shelf *s = &v->shelves[kind];
     struct entry *e = entry_at(v, kind, key);
 
-    if (e && source == VIEW_WATCH)
+    if (e && source == SCENE_WATCH)
         e->round = s->round;
-    if ((e && rv <= e->rv) || (!e && source == VIEW_REPLY && rv <= s->seen_rv)) {
+    if ((e && rv <= e->rv) || (!e && source == SCENE_REPLY && rv <= s->seen_rv)) {
         cJSON_Delete(obj);
         return false;
     }
-    if (source == VIEW_WATCH && rv > s->seen_rv)
+    if (source == SCENE_WATCH && rv > s->seen_rv)
         s->seen_rv = rv;
     slim_down(&v->kinds.rows[kind], obj);
     *old = NULL;
@@ -210,7 +210,7 @@ bool view_put(struct view *v, int kind, cJSON *obj, enum view_source source, cJS
     return true;
 }
 
-static cJSON *entry_remove(struct view *v, struct entry *e)
+static cJSON *entry_remove(struct scene *v, struct entry *e)
 {
     cJSON *obj = e->obj;
 
@@ -222,7 +222,7 @@ static cJSON *entry_remove(struct view *v, struct entry *e)
     return obj;
 }
 
-cJSON *view_drop(struct view *v, int kind, const char *key, const char *rv)
+cJSON *scene_drop(struct scene *v, int kind, const char *key, const char *rv)
 {
     struct entry *e = entry_at(v, kind, key);
     uint64_t n = rv_number(rv);
@@ -232,12 +232,12 @@ cJSON *view_drop(struct view *v, int kind, const char *key, const char *rv)
     return e && (n == 0 || e->rv <= n) ? entry_remove(v, e) : NULL;
 }
 
-void view_relist(struct view *v, int kind)
+void scene_relist(struct scene *v, int kind)
 {
     v->shelves[kind].round++;
 }
 
-cJSON *view_take_vanished(struct view *v, int kind)
+cJSON *scene_take_vanished(struct scene *v, int kind)
 {
     struct shelf *s = &v->shelves[kind];
 
@@ -252,7 +252,7 @@ cJSON *view_take_vanished(struct view *v, int kind)
     return NULL;
 }
 
-void view_mark_deleting(struct view *v, int kind, const char *key, const char *now)
+void scene_mark_deleting(struct scene *v, int kind, const char *key, const char *now)
 {
     struct entry *e = entry_at(v, kind, key);
 
@@ -260,7 +260,7 @@ void view_mark_deleting(struct view *v, int kind, const char *key, const char *n
         json_str(json_obj(e->obj, "metadata"), "deletionTimestamp", now);
 }
 
-void view_bind_pod(struct view *v, const char *key, const char *node)
+void scene_bind_pod(struct scene *v, const char *key, const char *node)
 {
     struct entry *e = entry_at(v, KIND_POD, key);
 
@@ -271,21 +271,21 @@ void view_bind_pod(struct view *v, const char *key, const char *node)
     each_bucket(v, e, bucket_add);
 }
 
-const cJSON *view_get_key(const struct view *v, int kind, const char *key)
+const cJSON *scene_get_key(const struct scene *v, int kind, const char *key)
 {
     struct entry *e = entry_at(v, kind, key);
 
     return e ? e->obj : NULL;
 }
 
-const cJSON *view_get(const struct view *v, int kind, const char *ns, const char *name)
+const cJSON *scene_get(const struct scene *v, int kind, const char *ns, const char *name)
 {
     AUTO_FREE char *key = ns && *ns ? xasprintf("%s/%s", ns, name) : xstrdup(name);
 
-    return view_get_key(v, kind, key);
+    return scene_get_key(v, kind, key);
 }
 
-const cJSON *view_get_uid(const struct view *v, const char *uid, int *kind)
+const cJSON *scene_get_uid(const struct scene *v, const char *uid, int *kind)
 {
     struct entry *e = map_get(v->by_uid, uid);
 
@@ -294,14 +294,14 @@ const cJSON *view_get_uid(const struct view *v, const char *uid, int *kind)
     return e ? e->obj : NULL;
 }
 
-int view_kind_of(const struct view *v, const cJSON *o)
+int scene_kind_of(const struct scene *v, const cJSON *o)
 {
     struct entry *e = map_get(v->by_uid, item_uid(o));
 
     return e ? e->kind : -1;
 }
 
-void view_list(const struct view *v, int kind, struct list *out)
+void scene_list(const struct scene *v, int kind, struct list *out)
 {
     if (!v->shelves[kind].by_key)
         return;
@@ -309,7 +309,7 @@ void view_list(const struct view *v, int kind, struct list *out)
         list_add(out, ((struct entry *)i.value)->obj);
 }
 
-static void list_bucket(const struct view *v, int kind, char *name, struct list *out)
+static void list_bucket(const struct scene *v, int kind, char *name, struct list *out)
 {
     const struct bucket *b = map_get(v->buckets, name);
 
@@ -319,22 +319,22 @@ static void list_bucket(const struct view *v, int kind, char *name, struct list 
     free(name);
 }
 
-void view_list_ns(const struct view *v, int kind, const char *ns, struct list *out)
+void scene_list_ns(const struct scene *v, int kind, const char *ns, struct list *out)
 {
     list_bucket(v, kind, xasprintf("ns/%d/%s", kind, ns), out);
 }
 
-void view_list_owned(const struct view *v, int kind, const char *uid, struct list *out)
+void scene_list_owned(const struct scene *v, int kind, const char *uid, struct list *out)
 {
     list_bucket(v, kind, xasprintf("owner/%s", uid), out);
 }
 
-void view_list_orphans(const struct view *v, int kind, const char *ns, struct list *out)
+void scene_list_orphans(const struct scene *v, int kind, const char *ns, struct list *out)
 {
     list_bucket(v, kind, xasprintf("orphan/%d/%s", kind, ns), out);
 }
 
-void view_list_on_node(const struct view *v, const char *node, struct list *out)
+void scene_list_on_node(const struct scene *v, const char *node, struct list *out)
 {
     list_bucket(v, KIND_POD, xasprintf("node/%s", node), out);
 }
