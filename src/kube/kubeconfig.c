@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "json/yaml.h"
 
 static const char SOURCE[] = ".source";
 
@@ -82,14 +83,12 @@ static int add_doc(struct kubeconfig *k, const cJSON *doc, const char *source, s
 int kubeconfig_add(struct kubeconfig *k, const char *source, const char *text, size_t len, struct err *e)
 {
     AUTO_JSON cJSON *docs = NULL;
-    cJSON *doc;
+    const cJSON *doc;
 
     if (len > KUBECONFIG_MAX_BYTES)
         return err_set(e, ERR_INVALID, "%s: larger than %d bytes", source, KUBECONFIG_MAX_BYTES);
-    docs = json_new_arr();
-    if (json_parse(text, len, &doc, e) < 0)
+    if (yaml_parse(text, len, &docs, e) < 0)
         return err_wrap(e, "%s", source);
-    json_push(docs, doc);
     cJSON_ArrayForEach(doc, docs)
         if (add_doc(k, doc, source, e) < 0)
             return -(int)ERR_INVALID;
