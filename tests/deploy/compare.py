@@ -49,7 +49,7 @@ def agree(base, chart):
     pods = [one(d, "Deployment")["spec"]["template"]["spec"] for d in (base, chart)]
     for key in ("securityContext", "serviceAccountName", "terminationGracePeriodSeconds"):
         assert pods[0][key] == pods[1][key], key
-    for key in ("env", "ports", "startupProbe", "livenessProbe", "readinessProbe", "resources", "securityContext"):
+    for key in ("ports", "startupProbe", "livenessProbe", "readinessProbe", "resources", "securityContext"):
         assert pods[0]["containers"][0][key] == pods[1]["containers"][0][key], key
 
 

@@ -10,7 +10,7 @@ os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 MAX_FUNCTION, MAX_FILE = 80, 800
 BANNED = ("strcpy strcat stpcpy strncpy strncat sprintf vsprintf gets strtok scanf fscanf mktemp tmpnam asctime ctime "
           "gmtime localtime atoi atol atoll atof system alloca setjmp longjmp").split()
-BANNED_IN_PRODUCT = "strtok_r sscanf popen rand srand".split()
+BANNED_IN_PRODUCT = "sscanf popen rand srand".split()
 # A database, or a node's knowledge of its cluster, is never thrown away by this program.
 COMMANDS = re.compile(r'\bFLUSHALL\b|\bFLUSHDB\b|\bCLUSTER\s+RESET\b|"RESET\b|"(HARD|SOFT)"', re.I)
 # Hosts that packages and images come from: which mirror or registry is used is the user's choice.
