@@ -3,7 +3,7 @@
  *
  * I/O, a guest of the loop. Each node gets one short-lived connection, one pipeline
  * (AUTH when there is a password, CLUSTER MYID, MYSHARDID, INFO, NODES, INFO) and its own
- * deadline; replies are bounded (16 MiB per node). done is called once, from the loop, when all
+ * deadline; replies are bounded (4 MiB per node). done is called once, from the loop, when all
  * have answered or given up; never from redis_probe_start.
  */
 #ifndef REDIS_PROBE_H

@@ -1,0 +1,268 @@
+#include "redis/pipe.h"
+
+#include <errno.h>
+#include <hiredis/adapters/libevent.h>
+#include <hiredis/async.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define REPLIES_MAX_BYTES (4u << 20)
+#define ARGS_MAX 8
+#define TAG_AUTH ((void *)(intptr_t)-1)
+
+struct pipe {
+    redisAsyncContext *ac; /* NULL once it is gone */
+    struct loop_timer *deadline;
+    struct pipe_job job;
+    int deadline_ms;
+    size_t n_sent, n_answered;
+    enum pipe_result early; /* found before the loop ran */
+    char why[160];
+};
+
+/* What a connection may still read. Freed by hiredis with the connection. */
+struct meter {
+    size_t left;
+};
+
+/* hiredis bounds the number of array elements, not the size of a reply: so we count what is read. */
+static const redisContextFuncs *raw_funcs[2];
+static redisContextFuncs metered_funcs[2];
+
+static ssize_t metered_read(redisContext *c, char *buf, size_t size, const redisContextFuncs *raw)
+{
+    struct meter *m = c->privdata;
+    ssize_t n = raw->read(c, buf, size);
+
+    if (n <= 0)
+        return n;
+    if ((size_t)n > m->left) {
+        c->err = REDIS_ERR_PROTOCOL;
+        snprintf(c->errstr, sizeof(c->errstr), "more than %u bytes of replies", REPLIES_MAX_BYTES);
+        return -1;
+    }
+    m->left -= (size_t)n;
+    return n;
+}
+
+static ssize_t metered_read_plain(redisContext *c, char *buf, size_t size)
+{
+    return metered_read(c, buf, size, raw_funcs[0]);
+}
+
+static ssize_t metered_read_tls(redisContext *c, char *buf, size_t size)
+{
+    return metered_read(c, buf, size, raw_funcs[1]);
+}
+
+static void meter_attach(redisContext *c, bool tls)
+{
+    struct meter *m = xcalloc(1, sizeof(*m));
+
+    m->left = REPLIES_MAX_BYTES;
+    raw_funcs[tls] = c->funcs;
+    metered_funcs[tls] = *c->funcs;
+    metered_funcs[tls].read = tls ? metered_read_tls : metered_read_plain;
+    c->funcs = &metered_funcs[tls];
+    c->privdata = m;
+    c->free_privdata = free;
+    c->reader->maxelements = 1;
+}
+
+static void pipe_close(struct pipe *p)
+{
+    redisAsyncContext *ac = TAKE(p->ac);
+
+    if (ac) {
+        ac->data = NULL; /* its callbacks find nobody home */
+        redisAsyncFree(ac);
+    }
+    loop_timer_free(p->deadline);
+}
+
+static void pipe_end(struct pipe *p, enum pipe_result result, const char *why)
+{
+    struct pipe_job job = p->job;
+    char text[160];
+
+    snprintf(text, sizeof(text), "%s", why);
+    pipe_close(p);
+    free(p);
+    job.on_end(job.arg, result, text);
+}
+
+void pipe_cancel(struct pipe *p)
+{
+    if (!p)
+        return;
+    pipe_close(p);
+    free(p);
+}
+
+static void on_deadline(void *arg)
+{
+    struct pipe *p = arg;
+    char why[64];
+
+    if (p->why[0]) {
+        pipe_end(p, p->early, p->why);
+        return;
+    }
+    snprintf(why, sizeof(why), "timeout: no answer within %d ms", p->deadline_ms);
+    pipe_end(p, PIPE_SILENT, why);
+}
+
+/* The connection is going away by itself; hiredis frees it. */
+static void on_lost(struct pipe *p, const redisAsyncContext *ac)
+{
+    bool refused = ac->c.err == REDIS_ERR_IO && strcmp(ac->c.errstr, strerror(ECONNREFUSED)) == 0;
+    const char *why = ac->c.errstr[0] ? ac->c.errstr : "connection lost";
+
+    p->ac->data = NULL;
+    p->ac = NULL;
+    pipe_end(p, refused ? PIPE_REFUSED : PIPE_SILENT, why);
+}
+
+static void on_connect(const redisAsyncContext *ac, int status)
+{
+    if (ac->data && status != REDIS_OK)
+        on_lost(ac->data, ac);
+}
+
+static void on_disconnect(const redisAsyncContext *ac, int status)
+{
+    (void)status;
+    if (ac->data)
+        on_lost(ac->data, ac);
+}
+
+static void on_auth(redisAsyncContext *ac, void *r, void *tag);
+static void on_reply(redisAsyncContext *ac, void *r, void *tag);
+
+static void send_command(struct pipe *p)
+{
+    const char *argv[ARGS_MAX];
+    size_t i = p->n_sent++;
+    size_t argc = p->job.command(p->job.arg, i, argv);
+
+    redisAsyncCommandArgv(p->ac, on_reply, (void *)i, (int)argc, argv, NULL);
+}
+
+static void send_more(struct pipe *p)
+{
+    size_t until = p->job.one_by_one ? p->n_answered + 1 : p->job.n_commands;
+
+    while (p->n_sent < until && p->n_sent < p->job.n_commands)
+        send_command(p);
+}
+
+static void on_auth(redisAsyncContext *ac, void *r, void *tag)
+{
+    struct pipe *p = ac->data;
+    const redisReply *reply = r;
+
+    (void)tag;
+    if (!p)
+        return;
+    if (!reply)
+        on_lost(p, ac);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        pipe_end(p, PIPE_DENIED, reply->str);
+    else
+        send_more(p);
+}
+
+static void on_reply(redisAsyncContext *ac, void *r, void *tag)
+{
+    struct pipe *p = ac->data;
+
+    if (!p)
+        return;
+    if (!r) {
+        on_lost(p, ac);
+        return;
+    }
+    p->n_answered++;
+    if (!p->job.on_reply(p->job.arg, (size_t)tag, r) || p->n_answered == p->job.n_commands)
+        pipe_end(p, PIPE_OK, "");
+    else
+        send_more(p);
+}
+
+static void send_auth(struct pipe *p, const struct redis_auth *auth)
+{
+    const char *argv[] = { "AUTH", auth->user, auth->password };
+
+    if (!auth->user) {
+        argv[1] = auth->password;
+        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 2, argv, NULL);
+    } else {
+        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 3, argv, NULL);
+    }
+}
+
+static bool fail_early(struct pipe *p, enum pipe_result what, const char *why)
+{
+    p->early = what;
+    snprintf(p->why, sizeof(p->why), "%s", why);
+    return false;
+}
+
+static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_target *to, redisSSLContext *tls)
+{
+    redisOptions o = { 0 };
+
+    REDIS_OPTIONS_SET_TCP(&o, to->ip, to->port);
+    if (str_empty(to->ip))
+        return fail_early(p, PIPE_SILENT, "no address yet");
+    p->ac = redisAsyncConnectWithOptions(&o);
+    if (!p->ac)
+        return fail_early(p, PIPE_SILENT, "cannot open a connection");
+    if (p->ac->err)
+        return fail_early(p, p->ac->err == REDIS_ERR_IO && errno == ECONNREFUSED ? PIPE_REFUSED : PIPE_SILENT,
+                          p->ac->errstr);
+    if (tls && redisInitiateSSLWithContext(&p->ac->c, tls) != REDIS_OK)
+        return fail_early(p, PIPE_SILENT, p->ac->c.errstr);
+    meter_attach(&p->ac->c, tls != NULL);
+    p->ac->data = p;
+    redisLibeventAttach(p->ac, loop_base(l));
+    redisAsyncSetConnectCallback(p->ac, on_connect);
+    redisAsyncSetDisconnectCallback(p->ac, on_disconnect);
+    return true;
+}
+
+struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
+                        redisSSLContext *tls, int deadline_ms, const struct pipe_job *job)
+{
+    struct pipe *p = xcalloc(1, sizeof(*p));
+    bool has_password = auth && !str_empty(auth->password);
+
+    p->job = *job;
+    p->deadline_ms = deadline_ms;
+    p->deadline = loop_timer_new(l, on_deadline, p);
+    if (pipe_connect(p, l, to, tls) && has_password)
+        send_auth(p, auth);
+    if (!p->why[0] && !(has_password && job->one_by_one))
+        send_more(p);
+    loop_timer_set(p->deadline, p->why[0] ? 0 : deadline_ms);
+    return p;
+}
+
+redisSSLContext *pipe_tls(const struct redis_auth *auth, const char **why)
+{
+    redisSSLContextError code = REDIS_SSL_CTX_NONE;
+    redisSSLContext *ctx = NULL;
+
+    *why = "";
+    if (!auth || !auth->tls)
+        return NULL;
+    redisInitOpenSSL();
+    ctx = redisCreateSSLContext(auth->ca_file, auth->ca_file ? NULL : "/etc/ssl/certs", auth->cert_file,
+                                auth->key_file, auth->sni, &code);
+    if (!ctx)
+        *why = redisSSLContextGetError(code);
+    return ctx;
+}

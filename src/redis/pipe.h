@@ -1,0 +1,43 @@
+/*
+ * redis/pipe.h - one short-lived connection to one node, a list of commands, a deadline.
+ *
+ * I/O. The guest of hiredis that probe and apply share. Everything is reported from the
+ * loop, never from pipe_start. on_end comes exactly once, unless cancelled, and is the last
+ * word: the pipe has freed itself by then.
+ */
+#ifndef REDIS_PIPE_H
+#define REDIS_PIPE_H
+
+#include <hiredis/hiredis.h>
+#include <hiredis/hiredis_ssl.h>
+
+#include "redis/probe.h"
+
+enum pipe_result {
+    PIPE_OK,      /* every command was answered, or on_reply said enough */
+    PIPE_REFUSED, /* nobody listens */
+    PIPE_SILENT,  /* timeout, reset, unreadable */
+    PIPE_DENIED,  /* AUTH failed */
+};
+
+struct pipe_job {
+    void *arg;
+    size_t n_commands;
+    bool one_by_one; /* the next only after the reply to the last */
+    /* The i-th command; returns its argument count. argv is room for 8 pointers. */
+    size_t (*command)(void *arg, size_t i, const char **argv);
+    bool (*on_reply)(void *arg, size_t i, const redisReply *reply); /* false: enough */
+    void (*on_end)(void *arg, enum pipe_result result, const char *why);
+};
+
+struct pipe;
+
+/* tls from pipe_tls, or NULL; only needed during the call. */
+struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
+                        redisSSLContext *tls, int deadline_ms, const struct pipe_job *job);
+void pipe_cancel(struct pipe *p); /* no further calls; NULL is fine */
+
+/* NULL with auth->tls off (no error), or when files cannot be read: *why, of static storage, is set. */
+redisSSLContext *pipe_tls(const struct redis_auth *auth, const char **why);
+
+#endif

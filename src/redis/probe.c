@@ -1,0 +1,184 @@
+#include "redis/probe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "redis/pipe.h"
+
+enum question { ASK_MYID, ASK_SHARD, ASK_CLUSTER, ASK_NODES, ASK_INFO, N_QUESTIONS };
+
+static const char *const questions[N_QUESTIONS][3] = {
+    [ASK_MYID] = { "CLUSTER", "MYID" },     [ASK_SHARD] = { "CLUSTER", "MYSHARDID" },
+    [ASK_CLUSTER] = { "CLUSTER", "INFO" },  [ASK_NODES] = { "CLUSTER", "NODES" },
+    /* Several section names at once are understood since 7.0 only. */
+    [ASK_INFO] = { "INFO" },
+};
+
+struct asked {
+    struct redis_probe *probe;
+    struct node_view *view;
+    struct pipe *pipe; /* NULL when it has ended */
+    size_t n_answered;
+};
+
+struct redis_probe {
+    struct loop_timer *empty; /* fires when there is nobody to ask */
+    struct asked *asked;
+    struct node_view *views;
+    size_t n, n_left;
+    redis_probe_done done;
+    void *arg;
+};
+
+static size_t question(void *arg, size_t i, const char **argv)
+{
+    size_t n = 0;
+
+    (void)arg;
+    for (; n < 3 && questions[i][n]; n++)
+        argv[n] = questions[i][n];
+    return n;
+}
+
+static bool is_denied(const char *error)
+{
+    return str_has_prefix(error, "NOAUTH") || str_has_prefix(error, "WRONGPASS") || str_has_prefix(error, "NOPERM");
+}
+
+static bool refuse(struct node_view *v, enum view_reach reach, const char *why)
+{
+    v->reach = reach;
+    snprintf(v->error, sizeof(v->error), "%s", why);
+    return false;
+}
+
+static int understand(enum question q, const redisReply *r, struct node_view *v, struct err *e)
+{
+    switch (q) {
+    case ASK_MYID: return view_parse_id(r->str, r->len, v->id, e);
+    case ASK_SHARD: return view_parse_id(r->str, r->len, v->shard_id, e);
+    case ASK_CLUSTER: return view_parse_cluster_info(r->str, r->len, v, e);
+    case ASK_NODES: return view_parse_nodes(r->str, r->len, v, e);
+    case ASK_INFO: return view_parse_info(r->str, r->len, v, e);
+    case N_QUESTIONS: break;
+    }
+    return err_set(e, ERR_BUG, "no such question");
+}
+
+static bool on_reply(void *arg, size_t i, const redisReply *r)
+{
+    struct asked *a = arg;
+    struct err e = { 0 };
+
+    a->n_answered++;
+    if (r->type == REDIS_REPLY_ERROR) {
+        if (i == ASK_SHARD && !is_denied(r->str))
+            return true; /* before 7.2 there are no shard ids */
+        return refuse(a->view, is_denied(r->str)                       ? REACH_DENIED
+                               : str_has_prefix(r->str, "LOADING") ? REACH_LOADING
+                                                                       : REACH_NONE, r->str);
+    }
+    if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_VERB && r->type != REDIS_REPLY_STATUS)
+        return refuse(a->view, REACH_NONE, "a reply of a wrong type");
+    if (understand((enum question)i, r, a->view, &e) < 0)
+        return refuse(a->view, REACH_NONE, e.msg);
+    return true;
+}
+
+static void finish(struct redis_probe *p)
+{
+    struct node_view *views = TAKE(p->views);
+    redis_probe_done done = p->done;
+    void *arg = p->arg;
+    size_t n = p->n;
+
+    redis_probe_cancel(p);
+    done(arg, views, n);
+}
+
+static void on_end(void *arg, enum pipe_result result, const char *why)
+{
+    struct asked *a = arg;
+    struct err e = { 0 };
+
+    a->pipe = NULL;
+    a->view->refused = result == PIPE_REFUSED;
+    if (result != PIPE_OK)
+        refuse(a->view, result == PIPE_DENIED ? REACH_DENIED : REACH_NONE, why);
+    else if (a->n_answered == N_QUESTIONS && !a->view->error[0]) {
+        if (view_finish(a->view, &e) < 0)
+            refuse(a->view, REACH_NONE, e.msg);
+        else
+            a->view->reach = REACH_OK;
+    }
+    if (--a->probe->n_left == 0)
+        finish(a->probe);
+}
+
+static void on_empty(void *arg)
+{
+    finish(arg);
+}
+
+static void start_one(struct redis_probe *p, size_t i, struct loop *l, const struct redis_target *to,
+                      const struct redis_auth *auth, redisSSLContext *tls, int deadline_ms)
+{
+    struct asked *a = &p->asked[i];
+    struct pipe_job job = { .arg = a, .n_commands = N_QUESTIONS, .command = question, .on_reply = on_reply,
+                            .on_end = on_end };
+
+    a->probe = p;
+    a->view = &p->views[i];
+    view_init(a->view);
+    snprintf(a->view->address, sizeof(a->view->address), strchr(to->ip ? to->ip : "", ':') ? "[%.60s]:%u" : "%.60s:%u",
+             to->ip ? to->ip : "", to->port);
+    a->pipe = pipe_start(l, to, auth, tls, deadline_ms, &job);
+}
+
+/* Without TLS as asked nothing is sent: not even a password. */
+static void refuse_all(struct redis_probe *p, const char *why)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        view_init(&p->views[i]);
+        refuse(&p->views[i], REACH_NONE, why);
+    }
+    p->n_left = 0;
+}
+
+struct redis_probe *redis_probe_start(struct loop *l, const struct redis_target *targets, size_t n,
+                                      const struct redis_auth *auth, int deadline_ms, redis_probe_done done, void *arg)
+{
+    struct redis_probe *p = xcalloc(1, sizeof(*p));
+    const char *why;
+    redisSSLContext *tls = pipe_tls(auth, &why);
+
+    p->asked = xcalloc(n + 1, sizeof(*p->asked));
+    p->views = xcalloc(n + 1, sizeof(*p->views));
+    p->n = p->n_left = n;
+    p->done = done;
+    p->arg = arg;
+    p->empty = loop_timer_new(l, on_empty, p);
+    if (why[0])
+        refuse_all(p, why);
+    for (size_t i = 0; i < n && !why[0]; i++)
+        start_one(p, i, l, &targets[i], auth, tls, deadline_ms);
+    if (p->n_left == 0)
+        loop_timer_set(p->empty, 0);
+    if (tls)
+        redisFreeSSLContext(tls);
+    return p;
+}
+
+void redis_probe_cancel(struct redis_probe *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        pipe_cancel(p->asked[i].pipe);
+    loop_timer_free(p->empty);
+    views_free(p->views, p->n);
+    free(p->asked);
+    free(p);
+}
