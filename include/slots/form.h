@@ -51,6 +51,7 @@ enum form_action {
     FORM_WAIT,      /* nothing to send now */
     FORM_REFUSE,    /* needs a person; reason says why */
     FORM_RECORD,    /* a pod came back empty with a new id: write form_plan_record's result first */
+    FORM_FORGET,    /* an id that a pod lost while forming */
     FORM_EPOCHS,
     FORM_ADDSLOTS,
     FORM_MEET,
@@ -61,7 +62,7 @@ enum form_action {
 
 struct form_step {
     enum form_action action;
-    struct commands commands; /* empty unless EPOCHS to ARM */
+    struct commands commands; /* empty unless FORGET to ARM */
     char reason[200];         /* one line, for the condition */
     int again_ms;             /* when to look again; 0: at once, after the commands */
 };

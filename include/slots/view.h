@@ -72,7 +72,7 @@ struct node_view {
     char address[80]; /* host:port asked */
     enum view_reach reach;
     bool refused;    /* nobody listens there: stronger than silence */
-    char error[160]; /* why reach is not OK */
+    char error[256]; /* why reach is not OK */
 
     /* CLUSTER MYID, MYSHARDID */
     char id[NODE_ID_LEN + 1];

@@ -222,7 +222,7 @@ static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_targ
     if (!p->ac)
         return fail_early(p, PIPE_SILENT, "cannot open a connection");
     if (p->ac->err)
-        return fail_early(p, p->ac->err == REDIS_ERR_IO && errno == ECONNREFUSED ? PIPE_REFUSED : PIPE_SILENT,
+        return fail_early(p, strcmp(p->ac->errstr, strerror(ECONNREFUSED)) == 0 ? PIPE_REFUSED : PIPE_SILENT,
                           p->ac->errstr);
     if (tls && redisInitiateSSLWithContext(&p->ac->c, tls) != REDIS_OK)
         return fail_early(p, PIPE_SILENT, p->ac->c.errstr);
