@@ -1,0 +1,250 @@
+#include "rules.h"
+
+#include <string.h>
+
+#include "api/isvc.h"
+#include "api/names.h"
+#include "base/str.h"
+
+static bool has(const cJSON *self, const char *key)
+{
+    return json_member(self, key) != NULL;
+}
+
+static const char *text(const cJSON *self, const char *key)
+{
+    return cJSON_GetStringValue(json_member(self, key));
+}
+
+static bool is_one_of(const char *s, const char *const *list)
+{
+    for (; *list; list++)
+        if (str_eq(s, *list))
+            return true;
+    return false;
+}
+
+static bool max_not_below_min(const cJSON *self)
+{
+    return !has(self, "maxReplicas") || json_get_int(self, "maxReplicas", 0) >= json_get_int(self, "minReplicas", 0);
+}
+
+static bool autoscaler_from_one(const cJSON *self)
+{
+    return json_get_int(self, "minReplicas", 0) > 0 || json_get_int(self, "maxReplicas", 0) == 0;
+}
+
+static bool metrics_or_shortcut(const cJSON *self)
+{
+    return !json_has(self, "autoScaling.metrics") ||
+           !(has(self, "scaleMetric") || has(self, "scaleTarget") || has(self, "scaleMetricType"));
+}
+
+static bool is_resource(const cJSON *self)
+{
+    static const char *const resources[] = { "cpu", "memory", NULL };
+
+    return !has(self, "scaleMetric") || is_one_of(text(self, "scaleMetric"), resources);
+}
+
+static bool is_gpu(const cJSON *self)
+{
+    return str_eq(text(self, "scaleMetric"), "gpu");
+}
+
+static bool utilization_has_a_request(const cJSON *self)
+{
+    return !str_eq(text(self, "scaleMetricType"), "Utilization") || is_resource(self) || is_gpu(self);
+}
+
+static bool is_average(const cJSON *self)
+{
+    return str_eq(text(self, "scaleMetricType"), "AverageValue");
+}
+
+static bool average_has_a_target(const cJSON *self)
+{
+    return is_gpu(self) || has(self, "scaleTarget") || (is_resource(self) && !is_average(self));
+}
+
+static bool utilization_is_a_percentage(const cJSON *self)
+{
+    const cJSON *target = json_member(self, "scaleTarget");
+    int64_t v;
+
+    if (!target || !is_resource(self) || is_average(self))
+        return true;
+    if (cJSON_IsString(target))
+        return schema_shape_fits("^[1-9][0-9]{0,3}$", target->valuestring);
+    v = json_get_int(self, "scaleTarget", 0);
+    return v >= 1 && v <= 9999;
+}
+
+const struct rule rules_predictor[] = {
+    { "!has(self.maxReplicas) || self.maxReplicas >= self.minReplicas",
+      "must be at least minReplicas (which is 2 when left out)", ".maxReplicas", max_not_below_min },
+    { "!has(self.maxReplicas) || self.minReplicas > 0 || self.maxReplicas == 0",
+      "must be at least 1 with an autoscaler: leave maxReplicas out, or set it to 0, to stop the service", ".minReplicas",
+      autoscaler_from_one },
+    { "!has(self.autoScaling) || !has(self.autoScaling.metrics) || "
+      "!(has(self.scaleMetric) || has(self.scaleTarget) || has(self.scaleMetricType))",
+      "give either metrics, or scaleMetric with scaleTarget and scaleMetricType, not both", ".autoScaling",
+      metrics_or_shortcut },
+    { "!has(self.scaleMetricType) || self.scaleMetricType != 'Utilization' || !has(self.scaleMetric) || "
+      "self.scaleMetric in ['cpu', 'memory', 'gpu']",
+      "Utilization is for cpu, memory and gpu: use AverageValue for a pods metric", ".scaleMetricType",
+      utilization_has_a_request },
+    { "has(self.scaleTarget) || (has(self.scaleMetric) && self.scaleMetric == 'gpu') || "
+      "((!has(self.scaleMetric) || self.scaleMetric in ['cpu', 'memory']) && "
+      "(!has(self.scaleMetricType) || self.scaleMetricType != 'AverageValue'))",
+      "is needed for AverageValue and for a pods metric", ".scaleTarget", average_has_a_target },
+    { "!has(self.scaleTarget) || (has(self.scaleMetric) && !(self.scaleMetric in ['cpu', 'memory'])) || "
+      "(has(self.scaleMetricType) && self.scaleMetricType == 'AverageValue') || "
+      "string(self.scaleTarget).matches('^[1-9][0-9]{0,3}$')",
+      "must be a percentage from 1 to 9999: set scaleMetricType AverageValue to scale on an amount", ".scaleTarget",
+      utilization_is_a_percentage },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool labels_are_free(const cJSON *self)
+{
+    return !has(self, LABEL_NAME) && !has(self, LABEL_INSTANCE) && !has(self, LABEL_COMPONENT) &&
+           !has(self, LABEL_PART_OF) && !has(self, LABEL_MANAGED_BY);
+}
+
+const struct rule rules_labels[] = {
+    { "!('" LABEL_NAME "' in self) && !('" LABEL_INSTANCE "' in self) && !('" LABEL_COMPONENT "' in self) && "
+      "!('" LABEL_PART_OF "' in self) && !('" LABEL_MANAGED_BY "' in self)",
+      "holds a label by which the operator finds its pods (app.kubernetes.io/name, instance, component, part-of, "
+      "managed-by): use another name",
+      NULL, labels_are_free },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool recreate_stands_alone(const cJSON *self)
+{
+    return !str_eq(text(self, "type"), "Recreate") || !has(self, "rollingUpdate");
+}
+
+const struct rule rules_strategy[] = {
+    { "self.type != 'Recreate' || !has(self.rollingUpdate)", "must be left out with type Recreate", ".rollingUpdate",
+      recreate_stands_alone },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool one_bound(const cJSON *self)
+{
+    return !(has(self, "minAvailable") && has(self, "maxUnavailable"));
+}
+
+const struct rule rules_budget[] = {
+    { "!(has(self.minAvailable) && has(self.maxUnavailable))", "give minAvailable or maxUnavailable, not both", NULL,
+      one_bound },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool is_shared(const cJSON *self)
+{
+    return str_eq(text(self, "sharing"), "Shared");
+}
+
+static bool profile_is_not_shared(const cJSON *self)
+{
+    return !has(self, "profile") || !is_shared(self);
+}
+
+static bool profile_names_the_resource(const cJSON *self)
+{
+    return !has(self, "profile") || !has(self, "resourceName");
+}
+
+const struct rule rules_accelerator[] = {
+    { "!has(self.profile) || self.sharing != 'Shared'", "a MIG slice cannot be shared in time: drop profile or sharing",
+      ".profile", profile_is_not_shared },
+    { "!has(self.profile) || !has(self.resourceName)", "profile already names the resource: drop resourceName or profile",
+      ".resourceName", profile_names_the_resource },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool shards_form_a_quorum(const cJSON *self)
+{
+    return !cJSON_IsNumber(self) || self->valueint != 2;
+}
+
+const struct rule rules_shards[] = {
+    { "self == 1 || self >= 3", "must be 1 (development) or at least 3: two masters have no majority", NULL,
+      shards_form_a_quorum },
+    { NULL, NULL, NULL, NULL },
+};
+
+const struct rule rules_storage[] = {
+    { "self == oldSelf", "cannot be changed once set: volumes are not resized or moved yet", NULL, NULL },
+    { NULL, NULL, NULL, NULL },
+};
+
+/* Settings that the operator writes itself, or that would break what it relies on. */
+#define OWNED(X)                                                                                                     \
+    X("bind") X("port") X("tls-port") X("dir") X("daemonize") X("include") X("loadmodule") X("requirepass")           \
+    X("masterauth") X("masteruser") X("primaryauth") X("primaryuser") X("user") X("aclfile") X("protected-mode")      \
+    X("rename-command") X("replicaof") X("slaveof") X("appendonly") X("maxmemory") X("maxmemory-policy")              \
+    X("dbfilename") X("appendfilename") X("appenddirname") X("unixsocket") X("logfile") X("pidfile") X("supervised")
+#define AS_CEL(key) "'" key "', "
+#define AS_C(key) key,
+
+static bool config_is_ours(const char *key)
+{
+    static const char *const owned[] = { OWNED(AS_C) NULL };
+
+    return is_one_of(key, owned) || str_has_prefix(key, "cluster-");
+}
+
+static bool config_keys_are_free(const cJSON *self)
+{
+    for (const cJSON *v = self->child; v; v = v->next)
+        if (config_is_ours(v->string))
+            return false;
+    return true;
+}
+
+static bool config_keys_are_names(const cJSON *self)
+{
+    for (const cJSON *v = self->child; v; v = v->next)
+        if (!schema_shape_fits("^[a-z][a-z0-9.-]{0,62}$", v->string))
+            return false;
+    return true;
+}
+
+const struct rule rules_redis_config[] = {
+    { "self.all(k, k.matches('^[a-z][a-z0-9.-]{0,62}$'))", "a setting's name is lower case, as in redis.conf", NULL,
+      config_keys_are_names },
+    { "self.all(k, !k.startsWith('cluster-') && !(k in [" OWNED(AS_CEL) "'cluster-enabled']))",
+      "holds a setting that the operator owns (cluster-*, port, dir, requirepass, appendonly, maxmemory ...): "
+      "use the fields of spec.redis instead",
+      NULL, config_keys_are_free },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool name_is_a_label(const cJSON *self)
+{
+    const char *name = json_get_str(self, "metadata.name");
+
+    return name && strlen(name) <= ISVC_NAME_MAX && schema_shape_fits("^[a-z]([-a-z0-9]*[a-z0-9])?$", name);
+}
+
+static bool name_leaves_room(const cJSON *self)
+{
+    const char *name = json_get_str(self, "metadata.name");
+
+    return !json_has(self, "spec.redis") || (name && strlen(name) <= ISVC_NAME_MAX_REDIS);
+}
+
+const struct rule schema_root_rules[] = {
+    { "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+      "metadata.name: must be a lower-case name that starts with a letter, at most 63 characters, without dots: "
+      "it becomes the name of a Service",
+      NULL, name_is_a_label },
+    { "!has(self.spec.redis) || size(self.metadata.name) <= 46",
+      "metadata.name: must have at most 46 characters with Redis: its pods carry the name in a label", NULL,
+      name_leaves_room },
+    { NULL, NULL, NULL, NULL },
+};

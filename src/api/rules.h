@@ -1,0 +1,19 @@
+/*
+ * rules.h - the rules over several fields, as CEL for the server and as C for us. Pure data.
+ */
+#ifndef API_RULES_H
+#define API_RULES_H
+
+#include "schema.h"
+
+extern const struct rule rules_predictor[];
+extern const struct rule rules_labels[];
+extern const struct rule rules_strategy[];
+extern const struct rule rules_budget[];
+extern const struct rule rules_autoscaling[];
+extern const struct rule rules_accelerator[];
+extern const struct rule rules_shards[];
+extern const struct rule rules_storage[];
+extern const struct rule rules_redis_config[];
+
+#endif

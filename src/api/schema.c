@@ -1,0 +1,337 @@
+#include "schema.h"
+
+#include "rules.h"
+
+#define END { .name = NULL }
+#define LABEL "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+#define SUBDOMAIN "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
+#define RESOURCE "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$"
+#define LABEL_VALUE "^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$"
+#define IMAGE "^[!-~]+$"
+
+#define LATER(n, json_type, what) { .name = n, .type = T_LATER, .values = json_type, .instead = what }
+#define PASS(n, what) { .name = n, .type = T_ANY, .doc = what }
+#define PASS_LIST(n, what) { .name = n, .type = T_ANY_LIST, .max = 256, .doc = what }
+#define PASS_BOOL(n) { .name = n, .type = T_BOOL, .doc = "As in a pod spec." }
+#define PASS_TEXT(n) { .name = n, .type = T_TEXT, .max = 253, .doc = "As in a pod spec." }
+
+static const struct field port_fields[] = {
+    { .name = "containerPort", .type = T_INT, .min = 1, .max = 65535, .required = true, .doc = "The port." },
+    { .name = "name", .type = T_TEXT, .max = 15, .shape = LABEL, .doc = "Its name." },
+    { .name = "protocol", .type = T_ENUM, .values = "TCP UDP SCTP", .doc = "TCP by default." },
+    END,
+};
+
+static const struct field container_fields[] = {
+    { .name = "name", .type = T_TEXT, .max = 63, .shape = LABEL, .def = "\"model\"",
+      .doc = "May be left out for one container." },
+    { .name = "image", .type = T_TEXT, .max = 1024, .shape = IMAGE, .required = true, .doc = "The image." },
+    { .name = "ports", .type = T_LIST, .max = 64, .sub = port_fields, .open = true,
+      .doc = "The first port serves; 8080 when none is given. The container finds it in PORT." },
+    END,
+};
+
+static const struct field init_container_fields[] = {
+    { .name = "name", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true, .doc = "Its name." },
+    { .name = "image", .type = T_TEXT, .max = 1024, .shape = IMAGE, .required = true, .doc = "The image." },
+    END,
+};
+
+static const struct field metric_fields[] = {
+    { .name = "type", .type = T_ENUM, .values = "Resource ContainerResource Pods Object External", .required = true,
+      .doc = "As in autoscaling/v2." },
+    END,
+};
+
+static const struct field behavior_fields[] = {
+    PASS("scaleUp", "As in autoscaling/v2."),
+    PASS("scaleDown", "As in autoscaling/v2; selectPolicy is Disabled while slot health holds a step down."),
+    END,
+};
+
+static const struct field autoscaling_fields[] = {
+    { .name = "metrics", .type = T_LIST, .min = 1, .max = 32, .sub = metric_fields, .open = true,
+      .doc = "As in autoscaling/v2, passed through whole." },
+    { .name = "behavior", .type = T_OBJECT, .sub = behavior_fields, .doc = "As in autoscaling/v2." },
+    END,
+};
+
+static const struct field rolling_update_fields[] = {
+    { .name = "maxSurge", .type = T_PERCENT, .max = 10000, .doc = "Default 25%." },
+    { .name = "maxUnavailable", .type = T_PERCENT, .max = 10000, .doc = "Default 0." },
+    END,
+};
+
+static const struct field strategy_fields[] = {
+    { .name = "type", .type = T_ENUM, .values = "RollingUpdate Recreate", .def = "\"RollingUpdate\"",
+      .doc = "Recreate stops everything first: for accelerators that cannot surge." },
+    { .name = "rollingUpdate", .type = T_OBJECT, .sub = rolling_update_fields, .doc = "As in apps/v1." },
+    END,
+};
+
+static const struct field budget_fields[] = {
+    { .name = "minAvailable", .type = T_PERCENT, .max = 10000, .doc = "As in policy/v1." },
+    { .name = "maxUnavailable", .type = T_PERCENT, .max = 10000, .doc = "As in policy/v1; default 1." },
+    { .name = "unhealthyPodEvictionPolicy", .type = T_ENUM, .values = "AlwaysAllow IfHealthyBudget",
+      .def = "\"AlwaysAllow\"", .doc = "Whether a pod that is not ready may always be evicted." },
+    END,
+};
+
+static const struct field accelerator_fields[] = {
+    { .name = "count", .type = T_INT, .min = 1, .max = 64, .def = "1", .doc = "How many, or how many slices." },
+    { .name = "resourceName", .type = T_TEXT, .max = 200, .shape = RESOURCE, .doc = "Default nvidia.com/gpu." },
+    { .name = "profile", .type = T_TEXT, .max = 32, .shape = "^[0-9]+g[.][0-9]+gb([.+][a-z0-9]+)*$",
+      .doc = "A MIG slice: 1g.10gb asks for nvidia.com/mig-1g.10gb." },
+    { .name = "sharing", .type = T_ENUM, .values = "Exclusive Shared", .def = "\"Exclusive\"",
+      .doc = "Shared asks for the time-sliced resource, nvidia.com/gpu.shared." },
+    { .name = "product", .type = T_TEXT, .max = 63, .shape = LABEL_VALUE,
+      .doc = "Only nodes labelled nvidia.com/gpu.product with it." },
+    END,
+};
+
+#define USE_CONTAINERS "is not supported: name the serving image in predictor.containers"
+
+static const struct field model_fields[] = {
+    { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true,
+      .doc = "A PersistentVolumeClaim that holds the model." },
+    { .name = "mountPath", .type = T_TEXT, .max = 1024, .shape = "^/[!-~]*$", .def = "\"/mnt/models\"",
+      .doc = "Where the first container finds it." },
+    { .name = "readOnly", .type = T_BOOL, .def = "true", .doc = "Whether it is mounted read-only." },
+    LATER("uri", "string", "is not supported yet: download the model into a claim and name it in claimName"),
+    LATER("storageUri", "string", "is not supported yet: download the model into a claim and name it in claimName"),
+    LATER("storage", "object", "is not supported yet: make the claim and name it in claimName"),
+    LATER("modelFormat", "object", USE_CONTAINERS),
+    LATER("runtime", "string", USE_CONTAINERS),
+    END,
+};
+
+static const struct field predictor_fields[] = {
+    { .name = "minReplicas", .type = T_INT, .min = 0, .max = 10000, .def = "2",
+      .doc = "Replicas at least; exactly these without an autoscaler. kubectl scale moves it." },
+    { .name = "maxReplicas", .type = T_INT, .min = 0, .max = 10000,
+      .doc = "Above minReplicas: a HorizontalPodAutoscaler scales between the two. Default minReplicas." },
+    { .name = "scaleMetric", .type = T_TEXT, .max = 253, .shape = "^[!-~]+$",
+      .doc = "cpu (default), memory, gpu (DCGM_FI_DEV_GPU_UTIL of the pods), or the name of any pods metric." },
+    { .name = "scaleTarget", .type = T_QUANTITY,
+      .doc = "A percentage for Utilization (default 70 for cpu and gpu, 80 for memory), else an amount per pod." },
+    { .name = "scaleMetricType", .type = T_ENUM, .values = "Utilization AverageValue",
+      .doc = "Default Utilization for cpu and memory, AverageValue for pods metrics." },
+    { .name = "autoScaling", .type = T_OBJECT, .sub = autoscaling_fields, .doc = "autoscaling/v2 metrics and behavior." },
+    { .name = "deploymentStrategy", .type = T_OBJECT, .sub = strategy_fields, .rules = rules_strategy,
+      .doc = "As in apps/v1; default RollingUpdate that only surges." },
+    { .name = "podDisruptionBudget", .type = T_OBJECT, .sub = budget_fields, .rules = rules_budget,
+      .doc = "Default maxUnavailable 1; none below 2 replicas." },
+    { .name = "labels", .type = T_MAP, .max = 64, .values = "63", .shape = LABEL_VALUE, .rules = rules_labels,
+      .doc = "Added to the pods." },
+    { .name = "annotations", .type = T_MAP, .max = 64, .values = "16384", .doc = "Added to the pods." },
+    { .name = "accelerator", .type = T_OBJECT, .sub = accelerator_fields, .rules = rules_accelerator,
+      .doc = "Accelerators of the first container." },
+    { .name = "model", .type = T_OBJECT, .sub = model_fields, .doc = "The model's files." },
+    { .name = "containers", .type = T_LIST, .min = 1, .max = 16, .sub = container_fields, .key = "name", .open = true,
+      .required = true, .doc = "As in a pod spec; the first one serves." },
+    { .name = "initContainers", .type = T_LIST, .max = 16, .sub = init_container_fields, .key = "name", .open = true,
+      .doc = "As in a pod spec." },
+    PASS_LIST("volumes", "As in a pod spec."),
+    { .name = "nodeSelector", .type = T_MAP, .max = 64, .values = "63", .shape = LABEL_VALUE, .doc = "As in a pod spec." },
+    PASS("affinity", "As in a pod spec."),
+    PASS_LIST("tolerations", "As in a pod spec."),
+    PASS_LIST("topologySpreadConstraints", "As in a pod spec; default: spread over nodes and zones where possible."),
+    PASS_LIST("imagePullSecrets", "As in a pod spec."),
+    PASS_LIST("hostAliases", "As in a pod spec."),
+    PASS_LIST("readinessGates", "As in a pod spec."),
+    PASS_LIST("resourceClaims", "As in a pod spec."),
+    PASS_LIST("schedulingGates", "As in a pod spec."),
+    PASS("securityContext", "As in a pod spec."),
+    PASS("resources", "As in a pod spec: resources of the whole pod."),
+    PASS("overhead", "As in a pod spec."),
+    PASS("dnsConfig", "As in a pod spec."),
+    PASS("os", "As in a pod spec."),
+    PASS_TEXT("serviceAccountName"), PASS_TEXT("priorityClassName"), PASS_TEXT("runtimeClassName"),
+    PASS_TEXT("schedulerName"), PASS_TEXT("nodeName"), PASS_TEXT("hostname"), PASS_TEXT("subdomain"),
+    PASS_BOOL("automountServiceAccountToken"), PASS_BOOL("enableServiceLinks"), PASS_BOOL("hostIPC"),
+    PASS_BOOL("hostNetwork"), PASS_BOOL("hostPID"), PASS_BOOL("hostUsers"), PASS_BOOL("shareProcessNamespace"),
+    PASS_BOOL("setHostnameAsFQDN"),
+    { .name = "dnsPolicy", .type = T_ENUM, .values = "ClusterFirst ClusterFirstWithHostNet Default None",
+      .doc = "As in a pod spec." },
+    { .name = "preemptionPolicy", .type = T_ENUM, .values = "PreemptLowerPriority Never", .doc = "As in a pod spec." },
+    { .name = "restartPolicy", .type = T_ENUM, .values = "Always", .doc = "As in a pod spec." },
+    { .name = "terminationGracePeriodSeconds", .type = T_INT, .min = 0, .max = 86400,
+      .doc = "Time for requests in flight, after 10 s of waiting for clients to notice; default 60." },
+    LATER("verticalScaling", "object", "is not supported yet: leave it out"),
+    LATER("headroom", "object", "is not supported yet: leave it out"),
+    LATER("canaryTrafficPercent", "integer", "is not supported: leave it out"),
+    LATER("containerConcurrency", "integer", "is not supported: limit concurrency in the serving container"),
+    LATER("timeout", "integer", "is not supported: set it in the serving container"),
+    LATER("batcher", "object", "is not supported: batch in the serving container"),
+    LATER("logger", "object", "is not supported: leave it out"),
+    LATER("workerSpec", "object", "is not supported: leave it out"),
+    LATER("sklearn", "object", USE_CONTAINERS), LATER("xgboost", "object", USE_CONTAINERS),
+    LATER("tensorflow", "object", USE_CONTAINERS), LATER("pytorch", "object", USE_CONTAINERS),
+    LATER("triton", "object", USE_CONTAINERS), LATER("onnx", "object", USE_CONTAINERS),
+    LATER("huggingface", "object", USE_CONTAINERS), LATER("pmml", "object", USE_CONTAINERS),
+    LATER("lightgbm", "object", USE_CONTAINERS), LATER("paddle", "object", USE_CONTAINERS),
+    END,
+};
+
+static const struct field rollout_fields[] = {
+    { .name = "progressDeadlineSeconds", .type = T_INT, .min = 10, .max = 86400, .def = "600",
+      .doc = "A rollout without progress for so long has failed." },
+    LATER("autoRollback", "string", "is not supported yet: leave it out"),
+    LATER("canary", "object", "is not supported yet: leave it out"),
+    END,
+};
+
+static const struct field gate_fields[] = {
+    { .name = "scaleUp", .type = T_ENUM, .values = "Hold Allow", .def = "\"Hold\"",
+      .doc = "Whether steps up wait while Redis is down." },
+    { .name = "scaleDown", .type = T_ENUM, .values = "Hold", .def = "\"Hold\"",
+      .doc = "Steps down wait until Redis is healthy." },
+    { .name = "maxHoldSeconds", .type = T_INT, .min = 0, .max = 3600, .def = "60",
+      .doc = "A step up waits at most so long, then goes, with an event." },
+    END,
+};
+
+static const struct field scaling_fields[] = {
+    { .name = "gate", .type = T_OBJECT, .sub = gate_fields, .def = "{}", .doc = "What slot health may hold." },
+    END,
+};
+
+static const struct field amount_fields[] = {
+    { .name = "cpu", .type = T_QUANTITY, .doc = "Cores." },
+    { .name = "memory", .type = T_QUANTITY, .doc = "Bytes." },
+    { .name = "ephemeral-storage", .type = T_QUANTITY, .doc = "Bytes." },
+    END,
+};
+
+static const struct field resources_fields[] = {
+    { .name = "requests", .type = T_OBJECT, .sub = amount_fields, .doc = "As in a container." },
+    { .name = "limits", .type = T_OBJECT, .sub = amount_fields,
+      .doc = "As in a container; maxmemory is 75 % of the memory limit." },
+    END,
+};
+
+static const struct field storage_fields[] = {
+    { .name = "size", .type = T_QUANTITY, .def = "\"1Gi\"", .doc = "Of each node's volume." },
+    { .name = "storageClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "Default: the cluster's own." },
+    { .name = "ephemeral", .type = T_BOOL, .def = "false", .doc = "emptyDir instead of claims: data goes with the pod." },
+    END,
+};
+
+static const struct field auth_fields[] = {
+    { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
+      .doc = "A Secret whose key password holds the password; generated when left out." },
+    END,
+};
+
+static const struct field redis_fields[] = {
+    { .name = "shards", .type = T_INT, .min = 1, .max = 100, .def = "3", .rules = rules_shards,
+      .doc = "Masters: at least 3, or 1 for development." },
+    { .name = "replicasPerShard", .type = T_INT, .min = 0, .max = 5, .def = "1", .doc = "Copies of each master." },
+    { .name = "image", .type = T_TEXT, .max = 1024, .shape = IMAGE, .def = "\"docker.io/library/redis:7.4\"",
+      .doc = "Redis 7 or later, or Valkey 8 or later." },
+    { .name = "resources", .type = T_OBJECT, .sub = resources_fields,
+      .def = "{\"requests\":{\"cpu\":\"100m\",\"memory\":\"512Mi\"},\"limits\":{\"memory\":\"512Mi\"}}",
+      .doc = "Of each node." },
+    { .name = "storage", .type = T_OBJECT, .sub = storage_fields, .def = "{}", .rules = rules_storage,
+      .doc = "Of each node." },
+    { .name = "persistence", .type = T_ENUM, .values = "AppendOnly Snapshot None", .def = "\"AppendOnly\"",
+      .doc = "What a restarted node finds again." },
+    { .name = "maxMemoryPolicy", .type = T_ENUM, .def = "\"noeviction\"",
+      .values = "noeviction allkeys-lru allkeys-lfu allkeys-random volatile-lru volatile-lfu volatile-random volatile-ttl",
+      .doc = "What happens when memory is full." },
+    { .name = "config", .type = T_MAP, .max = 64, .values = "512", .shape = "^[ -~]*$", .rules = rules_redis_config,
+      .doc = "Further settings of redis.conf, by name." },
+    { .name = "auth", .type = T_OBJECT, .sub = auth_fields, .doc = "The password." },
+    { .name = "nodeSelector", .type = T_MAP, .max = 64, .values = "63", .shape = LABEL_VALUE, .doc = "As in a pod spec." },
+    PASS("affinity", "As in a pod spec."),
+    PASS_LIST("tolerations", "As in a pod spec."),
+    PASS_TEXT("priorityClassName"),
+    { .name = "deletion", .type = T_ENUM, .values = "Retain Delete", .def = "\"Retain\"",
+      .doc = "What happens to the volumes when the resource is deleted." },
+    LATER("tls", "object", "is not supported yet: leave it out"),
+    END,
+};
+
+#define NOT_SERVED "is not supported: only spec.predictor serves"
+
+static const struct field spec_fields[] = {
+    { .name = "predictor", .type = T_OBJECT, .sub = predictor_fields, .rules = rules_predictor, .required = true,
+      .doc = "The serving pods: a pod spec, and how many." },
+    { .name = "rollout", .type = T_OBJECT, .sub = rollout_fields, .def = "{}", .doc = "How a new version arrives." },
+    { .name = "scaling", .type = T_OBJECT, .sub = scaling_fields, .def = "{}", .doc = "What may hold scaling." },
+    { .name = "redis", .type = T_OBJECT, .sub = redis_fields, .doc = "A Redis Cluster of its own; {} is a good one." },
+    { .name = "managementPolicy", .type = T_ENUM, .values = "Managed Paused", .def = "\"Managed\"",
+      .doc = "Paused: the operator looks, but does not write." },
+    LATER("transformer", "object", NOT_SERVED), LATER("explainer", "object", NOT_SERVED),
+    LATER("canary", "object", "is not supported: leave it out"),
+    END,
+};
+
+const struct field schema_spec = { .name = "spec", .type = T_OBJECT, .sub = spec_fields, .required = true,
+                                   .doc = "What should be." };
+
+static const struct field condition_fields[] = {
+    { .name = "type", .type = T_TEXT, .max = 316, .required = true, .doc = "Ready, PredictorReady, RedisReady ..." },
+    { .name = "status", .type = T_ENUM, .values = "True False Unknown", .required = true, .doc = "Whether it holds." },
+    { .name = "reason", .type = T_TEXT, .max = 1024, .required = true, .doc = "One word." },
+    { .name = "message", .type = T_TEXT, .min = -1, .max = 32768, .doc = "For people." },
+    { .name = "lastTransitionTime", .type = T_TEXT, .max = 64, .required = true, .doc = "When status last changed." },
+    { .name = "observedGeneration", .type = T_INT, .max = INT64_C(1) << 53, .doc = "The generation it speaks of." },
+    END,
+};
+
+static const struct field address_fields[] = {
+    { .name = "url", .type = T_TEXT, .max = 1024, .doc = "Inside the cluster." },
+    END,
+};
+
+#define COUNTER(n, what) { .name = n, .type = T_INT, .max = INT32_MAX, .doc = what }
+#define STATE(n, what) { .name = n, .type = T_TEXT, .min = -1, .max = 1024, .doc = what }
+
+static const struct field status_predictor_fields[] = {
+    COUNTER("desired", "Replicas asked for."),
+    COUNTER("ready", "Replicas that are ready."),
+    COUNTER("updated", "Replicas of the current revision."),
+    STATE("revision", "The current revision."),
+    STATE("lastGoodRevision", "The last revision that became ready."),
+    STATE("failedRevision", "The revision that failed, if one did."),
+    END,
+};
+
+static const struct field status_redis_fields[] = {
+    STATE("state", "Healthy, Degraded, Partial, Down, Unknown, Forming."),
+    COUNTER("slotsOk", "Slots that are served, of 16384."),
+    COUNTER("shards", "Masters that own slots."),
+    COUNTER("nodes", "Nodes that answer."),
+    STATE("version", "Of the server."),
+    { .name = "formed", .type = T_BOOL, .doc = "The cluster was formed once: it is never formed again." },
+    { .name = "nodeIds", .type = T_MAP, .max = 1024, .values = "64", .doc = "Pod to node id." },
+    END,
+};
+
+static const struct field status_scaling_fields[] = {
+    { .name = "heldUp", .type = T_BOOL, .doc = "A step up waits." },
+    { .name = "heldDown", .type = T_BOOL, .doc = "Steps down wait." },
+    STATE("reason", "Why."),
+    STATE("since", "Since when."),
+    { .name = "frozen", .type = T_ANY, .doc = "What stays as it is meanwhile." },
+    END,
+};
+
+static const struct field status_fields[] = {
+    { .name = "observedGeneration", .type = T_INT, .max = INT64_C(1) << 53, .doc = "The generation this speaks of." },
+    { .name = "conditions", .type = T_LIST, .max = 32, .sub = condition_fields, .key = "type",
+      .doc = "Ready, PredictorReady, RedisReady, ScalingHeld, Reconciling, Stalled." },
+    COUNTER("replicas", "Replicas that exist."),
+    COUNTER("readyReplicas", "Replicas that are ready."),
+    { .name = "selector", .type = T_TEXT, .min = -1, .max = 1024, .doc = "Of the serving pods." },
+    { .name = "url", .type = T_TEXT, .max = 1024, .doc = "Where it serves." },
+    { .name = "address", .type = T_OBJECT, .sub = address_fields, .doc = "Where it serves." },
+    { .name = "predictor", .type = T_OBJECT, .sub = status_predictor_fields, .open = true, .doc = "The serving pods." },
+    { .name = "redis", .type = T_OBJECT, .sub = status_redis_fields, .open = true, .doc = "The Redis Cluster." },
+    { .name = "scaling", .type = T_OBJECT, .sub = status_scaling_fields, .open = true, .doc = "What is held." },
+    { .name = "survives", .type = T_ANY, .doc = "What remains after the worst loss of a node or a zone." },
+    END,
+};
+
+const struct field schema_status = { .name = "status", .type = T_OBJECT, .sub = status_fields, .doc = "What is." };
