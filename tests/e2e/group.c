@@ -7,6 +7,7 @@
 #include "e2e/harness.h"
 #include "e2e/ledger.h"
 #include "e2e/operator.h"
+#include "e2e/wire.h"
 #include "kube/config.h"
 
 enum { CRD_MAX_BYTES = 1 << 20 };
@@ -107,6 +108,7 @@ void e2e_close(struct e2e *t)
 {
     ledger_end(t);
     operator_end_all(t);
+    wire_end_all(t);
     if (t->kube && !getenv("E2E_KEEP"))
         e2e_send(t, "DELETE", e2e_fmt(t, "namespaces/%s", t->ns), NULL, NULL, NULL);
     kube_free(t->kube);

@@ -30,9 +30,10 @@
 #include "kube/client.h"
 #include "loop/loop.h"
 
-enum { E2E_MAX_OPERATORS = 4 };
+enum { E2E_MAX_OPERATORS = 4, E2E_MAX_WIRES = 4 };
 
 struct operator;
+struct wire;
 
 struct e2e {
     const char *test;
@@ -44,6 +45,7 @@ struct e2e {
     bool has_nodes;               /* some node is Ready: pods run */
     cJSON *kept;                  /* array of everything lent out */
     struct operator *operators[E2E_MAX_OPERATORS];
+    struct wire *wires[E2E_MAX_WIRES];
     void *ledger;                 /* e2e/ledger.h; ended with the test */
 };
 

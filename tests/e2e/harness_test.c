@@ -1,0 +1,108 @@
+/*
+ * The harness itself, so that a scenario that fails is to be believed.
+ */
+#include "e2e/harness.h"
+#include "e2e/wire.h"
+#include "kube/config.h"
+
+static void objects(struct e2e *t)
+{
+    e2e_apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: b}}");
+    e2e_patch(t, "configmaps/x", "{data: {a: c}}");
+    e2e_wait_value(t, "configmaps/x", "data.a", "\"c\"", 5);
+    e2e_delete(t, "configmaps/x");
+    e2e_wait_absent(t, "configmaps/x", 5);
+}
+
+/* From here on the test itself speaks through the wire. */
+static struct wire *speak_through_wire(struct e2e *t)
+{
+    struct wire *w = wire_start(t);
+    struct kube_config *config = NULL;
+    struct err e = { 0 };
+
+    E2E_CHECK(t, kube_config_load(wire_kubeconfig(w), NULL, &config, &e) == 0, NULL, "%s", e.msg);
+    kube_free(t->kube);
+    t->kube = kube_new(t->loop, config, &e);
+    E2E_CHECK(t, t->kube, NULL, "%s", e.msg);
+    return w;
+}
+
+static int patch(struct e2e *t, const char *value)
+{
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    json_str(json_obj(body, "data"), "a", value);
+    return e2e_send(t, "PATCH", "configmaps/x", "application/merge-patch+json", body, NULL);
+}
+
+static void wire_counts_requests(struct e2e *t)
+{
+    struct wire *w = speak_through_wire(t);
+
+    e2e_apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: b}}");
+    e2e_get(t, "configmaps/x");
+    e2e_list(t, "configmaps");
+    e2e_list(t, "nodes");
+    assert_int_equal(atomic_load(&w->counts.writes), 1);
+    assert_int_equal(atomic_load(&w->counts.gets), 1);
+    assert_int_equal(atomic_load(&w->counts.lists), 2);
+    assert_int_equal(wire_all_writes(w), 1);
+}
+
+static void wire_misbehaves(struct e2e *t)
+{
+    static const struct {
+        enum wire_fault fault;
+        int want_status;
+        const char *want_value; /* what the server holds afterwards */
+    } rows[] = {
+        { WIRE_429, 429, "\"start\"" },       { WIRE_500, 500, "\"start\"" },      { WIRE_503, 503, "\"start\"" },
+        { WIRE_CONFLICT, 409, "\"start\"" },  { WIRE_RESET_BEFORE, 0, "\"start\"" }, { WIRE_RESET_AFTER, 0, "\"moved\"" },
+    };
+    struct wire *w = speak_through_wire(t);
+
+    e2e_apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: start}}");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(patch(t, "start"), 200);
+        wire_fault_every(w, rows[i].fault, 1);
+        assert_int_equal(patch(t, "moved"), rows[i].want_status);
+        wire_fault_every(w, WIRE_OK, 0);
+        e2e_wait_value(t, "configmaps/x", "data.a", rows[i].want_value, 5);
+    }
+}
+
+static void wire_stops(struct e2e *t)
+{
+    struct wire *w = speak_through_wire(t);
+
+    wire_stop_after(w, 1);
+    assert_false(wire_has_stopped(w));
+    e2e_get(t, "nodes");
+    assert_false(wire_has_stopped(w));
+    /* the answer to the last write never comes */
+    AUTO_JSON cJSON *body = json_new_obj();
+    json_str(body, "apiVersion", "v1");
+    json_str(body, "kind", "ConfigMap");
+    json_str(json_obj(body, "metadata"), "name", "y");
+    struct kube_request r = { KUBE_LANE_MAIN, "POST", e2e_path(t, "configmaps"), NULL, body, 30000 };
+    struct kube_call *call = kube_send(t->kube, &r, NULL, NULL);
+    for (int i = 0; i < 100 && !wire_has_stopped(w); i++)
+        e2e_sleep_ms(t, 20);
+    assert_true(wire_has_stopped(w));
+    kube_cancel(call);
+    wire_go_on(w);
+    e2e_wait_present(t, "configmaps/y", 5);
+}
+
+static const struct e2e_test tests[] = {
+    { "objects come, change and go", objects, 0 },
+    { "the wire counts reads and writes", wire_counts_requests, 0 },
+    { "the wire refuses, resets, and lets through", wire_misbehaves, 0 },
+    { "the wire stops after a write that the server has done", wire_stops, 0 },
+};
+
+int main(void)
+{
+    return e2e_main("harness", tests, COUNT(tests));
+}
