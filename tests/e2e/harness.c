@@ -232,7 +232,7 @@ void e2e_note(struct e2e *t, const char *fmt, ...)
 {
     va_list ap;
 
-    printf("[  NOTE    ] %s: ", t->test);
+    printf("# %s: ", t->test);
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
@@ -252,7 +252,7 @@ void e2e_fail(struct e2e *t, const cJSON *last, const char *fmt, ...)
 {
     va_list ap;
 
-    fprintf(stderr, "[  WHY     ] %s: ", t->test);
+    fprintf(stderr, "# failed: %s: ", t->test);
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
     va_end(ap);

@@ -227,6 +227,7 @@ void ledger_start(struct e2e *t, const char *service)
     l->pid = fork();
     if (l->pid == 0)
         writer(l->book);
+    E2E_CHECK(t, l->pid > 0, NULL, "cannot start the ledger's writer");
 }
 
 int64_t ledger_acked(struct e2e *t)
@@ -317,7 +318,7 @@ void ledger_end(struct e2e *t)
 
     if (!l)
         return;
-    if (l->pid) {
+    if (l->pid > 0) {
         kill(l->pid, SIGKILL);
         waitpid(l->pid, NULL, 0);
     }

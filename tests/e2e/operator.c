@@ -80,6 +80,7 @@ struct operator *operator_start(struct e2e *t, const struct operator_opts *o)
     op->pid = fork();
     if (op->pid == 0)
         become_operator((char *const *)(uintptr_t)argv, op->log);
+    E2E_CHECK(t, op->pid > 0, NULL, "cannot start the operator");
     return op;
 }
 
@@ -97,7 +98,7 @@ bool operator_is_running(struct operator *op)
 
 void operator_signal(struct operator *op, int signo)
 {
-    if (op->pid)
+    if (op->pid > 0)
         kill(op->pid, signo);
 }
 

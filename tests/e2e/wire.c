@@ -327,10 +327,12 @@ struct wire *wire_start(struct e2e *t)
     int fd = listen_local(&w->port);
     E2E_CHECK(t, fd >= 0, NULL, "the wire cannot listen");
     write_kubeconfig(t, w);
-    w->pid = fork();
-    if (w->pid == 0)
+    int pid = fork();
+    if (pid == 0)
         serve(w, fd);
     close(fd);
+    E2E_CHECK(t, pid > 0, NULL, "cannot start the wire");
+    w->pid = pid; /* shared memory: the child must not write it */
     return w;
 }
 
@@ -388,8 +390,10 @@ void wire_end_all(struct e2e *t)
         struct wire *w = t->wires[i];
         if (!w)
             continue;
-        kill(w->pid, SIGKILL);
-        waitpid(w->pid, NULL, 0);
+        if (w->pid > 0) {
+            kill(w->pid, SIGKILL);
+            waitpid(w->pid, NULL, 0);
+        }
         unlink(w->kubeconfig);
         munmap(w, sizeof(*w));
         t->wires[i] = NULL;
