@@ -147,6 +147,12 @@ const cJSON *e2e_get(struct e2e *t, const char *what)
     return got;
 }
 
+void e2e_forget(struct e2e *t, const cJSON *obj)
+{
+    if (obj)
+        cJSON_Delete(cJSON_DetachItemViaPointer(t->kept, (cJSON *)(uintptr_t)obj));
+}
+
 const cJSON *e2e_list(struct e2e *t, const char *what)
 {
     return json_at(e2e_get(t, what), "items");

@@ -85,6 +85,7 @@ int e2e_send(struct e2e *t, const char *method, const char *what, const char *co
              const cJSON **out);
 
 const cJSON *e2e_get(struct e2e *t, const char *what); /* NULL: absent. Any other trouble ends the test. */
+void e2e_forget(struct e2e *t, const cJSON *obj); /* frees what was lent before the test's end; NULL is fine */
 const cJSON *e2e_list(struct e2e *t, const char *what); /* the array of items */
 
 /* One or more YAML documents, applied as manager "e2e" with force; the namespace is filled in.
@@ -95,6 +96,7 @@ void e2e_patch(struct e2e *t, const char *what, const char *merge_patch_yaml); /
 void e2e_delete(struct e2e *t, const char *what); /* absent is fine */
 
 /* Waiting. Bounds are for slow machines, never a measurement. */
+int64_t e2e_deadline_ms(int bound_s); /* loop_now_ms then, with E2E_SLOW */
 void e2e_sleep_ms(struct e2e *t, int64_t ms); /* the loop turns */
 const cJSON *e2e_wait(struct e2e *t, const char *what, bool (*is_so)(const cJSON *obj, const void *arg),
                       const void *arg, int bound_s, const char *message);

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { N_ADDRESSES = 32, N_SLOTS = 16384, PAUSE_US = 1000, PATIENCE_MS = 1500, CHECK_WITHIN_MS = 60000 };
+enum { N_ADDRESSES = 32, N_SLOTS = 16384, PAUSE_US = 1000, PATIENCE_MS = 1500, CHECK_WITHIN_S = 60 };
 
 /* Shared with the writer. The address table is double buffered: `current` says which half to read. */
 struct book {
@@ -241,7 +241,7 @@ void ledger_wait_progress(struct e2e *t, int bound_s)
 {
     struct ledger *l = t->ledger;
     int64_t from = atomic_load(&l->book->next) + 1;
-    int64_t end_ms = loop_now_ms() + bound_s * 1000LL;
+    int64_t end_ms = e2e_deadline_ms(bound_s);
 
     for (;;) {
         int64_t to = atomic_load(&l->book->next);
@@ -270,7 +270,7 @@ static int read_back(struct e2e *t, struct client *c, int64_t n)
 {
     char key[64], value[64];
     const char *argv[] = { "GET", key };
-    int64_t end_ms = loop_now_ms() + CHECK_WITHIN_MS;
+    int64_t end_ms = e2e_deadline_ms(CHECK_WITHIN_S);
     redisReply *r;
 
     entry(c->book, n, key, value);

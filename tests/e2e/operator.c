@@ -110,7 +110,7 @@ void operator_kill(struct operator *op)
 
 void operator_stop(struct e2e *t, struct operator *op)
 {
-    int64_t end_ms = loop_now_ms() + STOP_WITHIN_S * 1000;
+    int64_t end_ms = e2e_deadline_ms(STOP_WITHIN_S);
 
     operator_signal(op, SIGTERM);
     while (!reap(op, WNOHANG)) {
@@ -123,7 +123,7 @@ void operator_stop(struct e2e *t, struct operator *op)
 
 void operator_ready(struct e2e *t, struct operator *op)
 {
-    int64_t end_ms = loop_now_ms() + 60000;
+    int64_t end_ms = e2e_deadline_ms(60);
 
     while (operator_http(t, op, "/readyz", NULL) != 200) {
         E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended, wait status 0x%x", (unsigned)op->exit_status);
@@ -219,7 +219,7 @@ bool operator_log_has(struct operator *op, const char *text)
 
 void operator_log_wait(struct e2e *t, struct operator *op, const char *text, int bound_s)
 {
-    int64_t end_ms = loop_now_ms() + bound_s * 1000LL;
+    int64_t end_ms = e2e_deadline_ms(bound_s);
 
     while (!operator_log_has(op, text)) {
         E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "the log does not say \"%s\" within %d s", text, bound_s);

@@ -22,14 +22,14 @@ void e2e_sleep_ms(struct e2e *t, int64_t ms)
     loop_timer_free(timer);
 }
 
-static int64_t bound_ms(int bound_s)
+int64_t e2e_deadline_ms(int bound_s)
 {
     int64_t times = 1;
     const char *slow = getenv("E2E_SLOW");
 
     if (slow && !str_to_int(slow, 1, 100, &times))
         times = 1;
-    return bound_s * 1000LL * times;
+    return loop_now_ms() + bound_s * 1000LL * times;
 }
 
 /* Keeps only the newest object: a long wait must not hold every one it saw. */
@@ -38,8 +38,7 @@ static const cJSON *look(struct e2e *t, const char *path, const cJSON **last)
     const cJSON *got = NULL;
     int status = e2e_send(t, "GET", path, NULL, NULL, &got);
 
-    if (*last)
-        cJSON_Delete(cJSON_DetachItemViaPointer(t->kept, (cJSON *)(uintptr_t)*last));
+    e2e_forget(t, *last);
     *last = got;
     return status == 200 ? got : NULL;
 }
@@ -48,7 +47,7 @@ const cJSON *e2e_wait(struct e2e *t, const char *what, bool (*is_so)(const cJSON
                       const void *arg, int bound_s, const char *message)
 {
     const char *path = e2e_path(t, what);
-    int64_t end_ms = loop_now_ms() + bound_ms(bound_s);
+    int64_t end_ms = e2e_deadline_ms(bound_s);
     const cJSON *last = NULL;
 
     for (;;) {
