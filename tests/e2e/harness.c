@@ -49,6 +49,7 @@ static const struct place {
     { "rolebindings", "RoleBinding", "/apis/rbac.authorization.k8s.io/v1", false },
     { "endpointslices", "EndpointSlice", "/apis/discovery.k8s.io/v1", false },
     { "pods", "Pod", "/api/v1", false },
+    { "serviceaccounts", "ServiceAccount", "/api/v1", false },
     { "services", "Service", "/api/v1", false },
     { "secrets", "Secret", "/api/v1", false },
     { "configmaps", "ConfigMap", "/api/v1", false },
