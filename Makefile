@@ -44,7 +44,7 @@ CFLAGS ?= $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sani
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIE -Iinclude -Isrc $(HIREDIS_CFLAGS) \
               $(PKG_CFLAGS) -MMD -MP
 ALL_LDFLAGS = $(CFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
-LIBS        = $(PKG_LIBS) $(HIREDIS_LIBS) -lm
+LIBS        = $(HIREDIS_LIBS) $(PKG_LIBS) -lm
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,0 +1,311 @@
+/*
+ * A Redis Cluster of real redis-server processes on loopback, for tests of this room.
+ *
+ * Each node has its own directory below one temporary directory; servers die with the test
+ * (PR_SET_PDEATHSIG) and are ended by pid. Without redis-server on PATH lab_has_redis is false.
+ */
+#ifndef TESTS_LAB_H
+#define TESTS_LAB_H
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "redis/apply.h"
+#include "slots/form.h"
+#include "slots/join.h"
+
+#define LAB_MAX 8
+#define LAB_NODE_TIMEOUT_MS 1000
+
+struct lab {
+    struct loop *loop;
+    char dir[64];
+    size_t n;
+    pid_t pids[LAB_MAX];
+    char pods[LAB_MAX][16], password[32];
+    struct member members[LAB_MAX];
+    struct expected x;
+    struct form_plan plan;
+    /* of the last look, and of the last step carried out */
+    struct node_view *views;
+    struct verdict v;
+    struct settle settle;
+    enum reply_class worst;
+    char error[256];
+};
+
+static inline bool lab_has_redis(void)
+{
+    return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
+}
+
+static inline bool lab_is_free(int port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+    rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
+    close(fd);
+    return rc == 0;
+}
+
+/* The bus listens on port + 10000: both must be free, and below the ports that clients get. */
+static inline uint16_t lab_free_port(void)
+{
+    static int next;
+
+    if (!next)
+        next = 11000 + getpid() % 350 * 31;
+    for (;; next = next < 22000 ? next + 1 : 11000)
+        if (lab_is_free(next) && lab_is_free(next + 10000))
+            return (uint16_t)next++;
+}
+
+static inline void lab_exec(const struct lab *l, size_t i)
+{
+    char dir[96], port[8], timeout[16];
+
+    snprintf(dir, sizeof(dir), "%s/%zu", l->dir, i);
+    snprintf(port, sizeof(port), "%u", l->members[i].port);
+    snprintf(timeout, sizeof(timeout), "%d", LAB_NODE_TIMEOUT_MS);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(open("/dev/null", O_RDWR), STDOUT_FILENO);
+    execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--cluster-enabled",
+           "yes", "--cluster-node-timeout", timeout, "--cluster-replica-no-failover", "yes", "--save", "", "--appendonly",
+           "yes", "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no",
+           l->password[0] ? "--requirepass" : "--loglevel", l->password[0] ? l->password : "warning",
+           l->password[0] ? "--masterauth" : "--loglevel", l->password[0] ? l->password : "warning", (char *)NULL);
+    _exit(127);
+}
+
+static inline void lab_launch(struct lab *l, size_t i, uint16_t port)
+{
+    char dir[96];
+
+    snprintf(dir, sizeof(dir), "%s/%zu", l->dir, i);
+    if (access(dir, F_OK) != 0 && system(strcat(strcpy((char[128]){ 0 }, "mkdir -p "), dir)) != 0)
+        abort();
+    l->members[i].port = port;
+    l->pids[i] = fork();
+    if (l->pids[i] == 0)
+        lab_exec(l, i);
+}
+
+static inline void lab_kill(struct lab *l, size_t i)
+{
+    if (l->pids[i] <= 0)
+        return;
+    kill(l->pids[i], SIGKILL);
+    waitpid(l->pids[i], NULL, 0);
+    l->pids[i] = 0;
+}
+
+static inline int lab_unlink(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+/* Its volume goes too. */
+static inline void lab_wipe(struct lab *l, size_t i)
+{
+    char dir[96];
+
+    snprintf(dir, sizeof(dir), "%s/%zu", l->dir, i);
+    nftw(dir, lab_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void lab_start(struct lab *l, int shards, int replicas, const char *password)
+{
+    memset(l, 0, sizeof(*l));
+    snprintf(l->dir, sizeof(l->dir), "/tmp/everserve-lab-XXXXXX");
+    if (!mkdtemp(l->dir))
+        abort();
+    snprintf(l->password, sizeof(l->password), "%s", password);
+    l->loop = loop_new();
+    l->n = (size_t)(shards * (1 + replicas));
+    l->x = (struct expected){ .members = l->members, .n_members = l->n, .shards = shards,
+                              .replicas_per_shard = replicas, .node_timeout_ms = LAB_NODE_TIMEOUT_MS };
+    for (size_t i = 0; i < l->n; i++) {
+        snprintf(l->pods[i], sizeof(l->pods[i]), "redis-%zu", i);
+        l->members[i] = (struct member){ .pod = l->pods[i], .ip = "127.0.0.1", .ready = true };
+        lab_launch(l, i, lab_free_port());
+    }
+}
+
+static inline void lab_stop(struct lab *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        lab_kill(l, i);
+    nftw(l->dir, lab_unlink, 16, FTW_DEPTH | FTW_PHYS);
+    views_free(l->views, l->n);
+    form_plan_done(&l->plan);
+    loop_free(l->loop);
+    l->n = 0;
+}
+
+static inline void lab_targets(const struct lab *l, struct redis_target *out)
+{
+    for (size_t i = 0; i < l->n; i++)
+        out[i] = (struct redis_target){ l->members[i].ip, l->members[i].port };
+}
+
+static inline void lab_probed(void *arg, struct node_view *views, size_t n)
+{
+    struct lab *l = arg;
+
+    views_free(l->views, n);
+    l->views = views;
+    loop_stop(l->loop);
+}
+
+/* One snapshot, judged. */
+static inline void lab_look(struct lab *l)
+{
+    struct redis_target targets[LAB_MAX];
+    struct redis_auth auth = { .password = l->password };
+
+    lab_targets(l, targets);
+    redis_probe_start(l->loop, targets, l->n, &auth, 1000, lab_probed, l);
+    loop_run(l->loop);
+    verdict_judge(&l->x, l->views, l->n, &l->v);
+    verdict_settle(&l->settle, &l->v, LAB_NODE_TIMEOUT_MS, loop_now_ms());
+}
+
+static inline void lab_applied(void *arg, const struct redis_result *results, size_t n, enum reply_class worst)
+{
+    struct lab *l = arg;
+
+    l->worst = worst;
+    l->error[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if (results[i].what == worst)
+            snprintf(l->error, sizeof(l->error), "%s", results[i].error);
+    loop_stop(l->loop);
+}
+
+static inline void lab_apply(struct lab *l, const struct commands *c)
+{
+    struct redis_target targets[LAB_MAX];
+    struct redis_auth auth = { .password = l->password };
+
+    lab_targets(l, targets);
+    redis_apply_start(l->loop, targets, l->n, c->items, c->n, &auth, 2000, lab_applied, l);
+    loop_run(l->loop);
+}
+
+static inline int64_t lab_until(int seconds)
+{
+    return loop_now_ms() + seconds * 1000LL;
+}
+
+/* Looks until the state is reached; false when the seconds have passed. */
+static inline bool lab_wait(struct lab *l, enum redis_state want, int seconds)
+{
+    for (int64_t until = lab_until(seconds); loop_now_ms() < until; usleep(50000)) {
+        lab_look(l);
+        if (l->v.state == want)
+            return true;
+    }
+    return false;
+}
+
+static inline bool lab_all_up(struct lab *l)
+{
+    for (int64_t until = lab_until(10); loop_now_ms() < until; usleep(20000)) {
+        lab_look(l);
+        if ((size_t)l->v.n_reachable == l->n)
+            return true;
+    }
+    return false;
+}
+
+/* Forms until done, as the operator would; returns the last action. crash: of each step only the
+ * first command is sent, as if the operator had died then. */
+static inline enum form_action lab_form(struct lab *l, bool crash)
+{
+    struct form_step s;
+    enum form_action last = FORM_WAIT;
+
+    form_step_init(&s);
+    for (int64_t until = lab_until(30); loop_now_ms() < until;) {
+        lab_look(l);
+        form_step(&l->x, l->views, &l->plan, &s);
+        last = s.action;
+        if (last == FORM_DONE || last == FORM_REFUSE)
+            break;
+        if (crash && s.commands.n > 1)
+            s.commands.n = 1; /* the others are lost with the operator */
+        if (s.commands.n)
+            lab_apply(l, &s.commands);
+        usleep((useconds_t)s.again_ms * 1000);
+    }
+    snprintf(l->error, sizeof(l->error), "%s: %s", form_action_name(last), s.reason);
+    form_step_done(&s);
+    return last;
+}
+
+/* Mends until healthy and nothing is left to do. */
+static inline bool lab_join(struct lab *l, int seconds, bool verbose)
+{
+    struct join_step s;
+    bool done = false;
+    int64_t start = loop_now_ms();
+
+    join_step_init(&s);
+    for (int64_t until = lab_until(seconds); !done && loop_now_ms() < until;) {
+        lab_look(l);
+        join_step(&l->x, l->views, &l->v, &s);
+        done = s.action == JOIN_NONE && l->v.state == REDIS_HEALTHY;
+        if (verbose)
+            print_message("%5lld ms %-9s %2zu %s %s\n", (long long)(loop_now_ms() - start),
+                          join_action_name(s.action), s.commands.n, redis_state_name(l->v.state), s.reason);
+        if (s.commands.n)
+            lab_apply(l, &s.commands);
+        if (!done)
+            usleep((useconds_t)s.again_ms * 1000);
+    }
+    snprintf(l->error, sizeof(l->error), "%s: %s", join_action_name(s.action), s.reason);
+    join_step_done(&s);
+    return done;
+}
+
+/* What redis-cli --cluster check says: an opinion that is not ours. */
+static inline bool lab_referee(const struct lab *l)
+{
+    char cmd[256];
+
+    snprintf(cmd, sizeof(cmd), "%s%s redis-cli --cluster check 127.0.0.1:%u >/dev/null 2>&1",
+             l->password[0] ? "REDISCLI_AUTH=" : "", l->password, l->members[0].port);
+    return system(cmd) == 0;
+}
+
+/* redis-cli -c to node 0; true when it answers with this first line. */
+static inline bool lab_cli(const struct lab *l, size_t i, const char *args, const char *want)
+{
+    char cmd[256], line[256] = "";
+    FILE *p;
+
+    snprintf(cmd, sizeof(cmd), "redis-cli -c -p %u %s 2>&1", l->members[i].port, args);
+    p = popen(cmd, "re");
+    if (p && fgets(line, sizeof(line), p))
+        line[strcspn(line, "\n")] = '\0';
+    if (p)
+        pclose(p);
+    return strcmp(line, want) == 0;
+}
+
+#endif
