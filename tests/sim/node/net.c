@@ -59,7 +59,7 @@ static void remove_old(struct net *n)
 
 int net_init(struct net *n, const char *prefix, const char *cidr, uint32_t first_offset, struct err *e)
 {
-    *n = (struct net){ .nl = -1, .own_ns = -1, .next = first_offset < 2 ? 2 : first_offset };
+    *n = (struct net){ .nl = -1, .own_ns = -1, .next = first_offset < NET_FIRST ? NET_FIRST : first_offset };
     if (!str_copy(n->prefix, 6, prefix) || str_empty(prefix))
         return err_set(e, ERR_INVALID, "link prefix %s: 1 to 5 letters", prefix);
     if (cidr_parse(n, cidr, e) < 0 || netlink_open(&n->nl, e) < 0)
@@ -97,7 +97,14 @@ int net_add_node(struct net *n, int node, struct err *e)
         netlink_set_master(n->nl, far, n->prefix, e) < 0 || netlink_set_master(n->nl, near, bridge, e) < 0 ||
         netlink_set_up(n->nl, bridge, true, e) < 0 || netlink_set_up(n->nl, near, true, e) < 0)
         return err_wrap(e, "node %d", node);
+    if (netlink_add_addr(n->nl, n->prefix, n->base + 2 + (uint32_t)node, n->prefix_len, e) < 0)
+        return -(int)e->kind;
     return net_set_node(n, node, true, e);
+}
+
+void net_node_ip(const struct net *n, int node, char ip[16])
+{
+    ip_text(n->base + 2 + (uint32_t)node, ip);
 }
 
 int net_set_node(struct net *n, int node, bool up, struct err *e)
@@ -108,17 +115,12 @@ int net_set_node(struct net *n, int node, bool up, struct err *e)
     return netlink_set_up(n->nl, far, up, e);
 }
 
-void net_gateway(const struct net *n, char ip[16])
-{
-    ip_text(n->base + 1, ip);
-}
-
 static uint32_t address_next(struct net *n)
 {
     uint32_t size = (uint32_t)(0xffffffffULL >> n->prefix_len);
 
     if (n->next >= size) /* the last one is the broadcast address */
-        n->next = 2;
+        n->next = NET_FIRST;
     return n->base + n->next++;
 }
 

@@ -16,6 +16,9 @@
 
 #include "base/err.h"
 
+#define NET_MAX_NODES 200
+#define NET_FIRST 256 /* offset of the first pod; the bridge and the nodes come before */
+
 struct net {
     int nl;            /* netlink socket of the cluster's namespace */
     int own_ns;        /* the cluster's namespace */
@@ -39,7 +42,7 @@ void net_done(struct net *n); /* removes the links */
 
 int net_add_node(struct net *n, int node, struct err *e) MUST_USE;
 int net_set_node(struct net *n, int node, bool up, struct err *e) MUST_USE; /* its cable to the others */
-void net_gateway(const struct net *n, char ip[16]);
+void net_node_ip(const struct net *n, int node, char ip[16]);
 
 int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e) MUST_USE;
 int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e) MUST_USE;
