@@ -16,6 +16,7 @@
 #include "sim/node/hosts.h"
 #include "sim/node/nodes.h"
 #include "sim/node/pods.h"
+#include "sim/node/provision.h"
 
 static const char usage[] =
     "usage: everserve-sim node [options]\n"
@@ -29,10 +30,11 @@ static const char usage[] =
     "  --cidr RANGE        of pods (10.244.0.0/16)       --bridge NAME first letters of links (es)\n"
     "  --heartbeat-ms N    (2000)                        --ready-file FILE  written when all nodes are Ready\n"
     "  --backoff-ms N      first wait of a crash loop (1000)   --backoff-cap-ms N  longest (10000)\n"
+    "  --provision         make a volume for each pending claim (a control plane without a provisioner)\n"
     "  --verbose           debug lines as well\n";
 
 enum { OPT_KUBECONFIG = 1, OPT_NODES, OPT_ZONES, OPT_CPU, OPT_MEMORY, OPT_GPUS, OPT_NAME, OPT_DIR, OPT_CIDR, OPT_BRIDGE,
-       OPT_HEARTBEAT, OPT_READY, OPT_BACKOFF, OPT_BACKOFF_CAP, OPT_VERBOSE, OPT_HELP };
+       OPT_HEARTBEAT, OPT_READY, OPT_BACKOFF, OPT_BACKOFF_CAP, OPT_PROVISION, OPT_VERBOSE, OPT_HELP };
 
 struct options {
     const char *texts[OPT_HELP + 1]; /* by option */
@@ -43,6 +45,7 @@ struct simulator {
     struct world w;
     struct nodes *nodes;
     struct pods *pods;
+    struct provision *provision; /* NULL: not asked for */
     struct loop_timer *ready_timer;
     const char *ready_file;
 };
@@ -64,7 +67,7 @@ static bool options_parse(int argc, char **argv, struct options *o)
         { "name", 1, NULL, OPT_NAME }, { "dir", 1, NULL, OPT_DIR }, { "cidr", 1, NULL, OPT_CIDR },
         { "bridge", 1, NULL, OPT_BRIDGE }, { "heartbeat-ms", 1, NULL, OPT_HEARTBEAT }, { "ready-file", 1, NULL, OPT_READY },
         { "backoff-ms", 1, NULL, OPT_BACKOFF }, { "backoff-cap-ms", 1, NULL, OPT_BACKOFF_CAP },
-        { "verbose", 0, NULL, OPT_VERBOSE }, { "help", 0, NULL, OPT_HELP }, { 0 } };
+        { "provision", 0, NULL, OPT_PROVISION }, { "verbose", 0, NULL, OPT_VERBOSE }, { "help", 0, NULL, OPT_HELP }, { 0 } };
     int opt;
 
     optind = 1;
@@ -152,10 +155,12 @@ static void on_neighbour(void *arg, const char *ns)
     struct simulator *s = arg;
 
     for (struct map_iter i = map_first(s->w.pods); i.key; map_next(&i))
-        if (str_eq(((struct pod *)i.value)->ns, ns))
+        if (!ns || str_eq(((struct pod *)i.value)->ns, ns))
             pod_neighbour_changed(i.value);
-    if (s->w.objects)
-        claims_sweep(&s->w);
+    if (!s->w.objects)
+        return;
+    claims_sweep(&s->w);
+    provision_step(s->provision, s->w.objects);
 }
 
 static int simulator_start(struct simulator *s, const struct options *o, struct err *e)
@@ -166,6 +171,7 @@ static int simulator_start(struct simulator *s, const struct options *o, struct 
 
     if (world_init(&s->w, o, e) < 0 || nodes_new(&s->w, &n, &s->nodes, e) < 0)
         return -(int)e->kind;
+    s->provision = o->texts[OPT_PROVISION] ? provision_new(s->w.kube) : NULL;
     s->w.objects = objects_new(s->w.kube, on_neighbour, s);
     s->pods = pods_new(&s->w, s->nodes);
     s->ready_file = o->texts[OPT_READY];
@@ -183,6 +189,7 @@ static void simulator_done(struct simulator *s)
     objects_free(w->objects);
     nodes_free(s->nodes);
     kube_free(w->kube);
+    provision_free(s->provision);
     net_done(&w->net);
     map_free(w->pods, NULL);
     reap_free(w->reap);

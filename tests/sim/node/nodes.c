@@ -256,6 +256,12 @@ static void on_node(void *arg, enum kube_event event, const cJSON *obj)
     }
 }
 
+/* A Node that vanished while we did not look is registered again when a write finds it missing. */
+static void on_list(void *arg)
+{
+    (void)arg;
+}
+
 struct node *nodes_find(struct nodes *s, const char *name)
 {
     for (int i = 0; name && i < s->opts.n_nodes; i++)
@@ -274,7 +280,7 @@ bool nodes_are_registered(const struct nodes *s)
 
 int nodes_new(struct world *w, const struct nodes_opts *opts, struct nodes **out, struct err *e)
 {
-    static const struct kube_watch_handler handler = { .on_object = on_node };
+    static const struct kube_watch_handler handler = { on_node, on_list, on_list, NULL };
     struct nodes *s = xcalloc(1, sizeof(*s));
 
     s->w = w;

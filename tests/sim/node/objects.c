@@ -1,7 +1,5 @@
 #include "sim/node/objects.h"
 
-#include <string.h>
-
 #include "base/map.h"
 #include "base/str.h"
 #include "kube/watch.h"
@@ -66,12 +64,10 @@ static void on_listed(void *arg)
 
     for (struct map_iter i = map_first(c->items); i.key; map_next(&i)) {
         const struct item *item = i.value;
-        if (item->round == c->round)
-            continue;
-        AUTO_FREE char *ns = xstrndup(i.key, strcspn(i.key, "/"));
-        item_free(map_take(c->items, i.key));
-        c->owner->on_change(c->owner->arg, ns);
+        if (item->round != c->round)
+            item_free(map_take(c->items, i.key));
     }
+    c->owner->on_change(c->owner->arg, NULL);
 }
 
 struct objects *objects_new(struct kube *k, void (*on_change)(void *arg, const char *ns), void *arg)

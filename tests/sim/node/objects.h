@@ -11,7 +11,7 @@
 
 struct objects;
 
-/* on_change: after any of them in the namespace came, changed or went. */
+/* on_change: after any of them in the namespace came, changed or went; ns NULL: a list is complete. */
 struct objects *objects_new(struct kube *k, void (*on_change)(void *arg, const char *ns), void *arg);
 void objects_free(struct objects *o);
 

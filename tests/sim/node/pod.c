@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "kube/path.h"
+#include "sim/node/claims.h"
 #include "sim/node/files.h"
 #include "sim/node/hosts.h"
 #include "sim/node/status.h"
@@ -421,6 +422,7 @@ static void on_step(void *arg)
         map_take(w->pods, p->uid);
         pod_free(p);
         hosts_changed(w, ns);
+        claims_sweep(w);
         return;
     }
     if (!node_is_alive(p->node) || !objects_is_synced(w->objects))
