@@ -65,12 +65,12 @@ struct http_transport {
     int64_t (*quiet_ms)(struct http_transport *t);
     /* Cuts the connections that have been quiet for at least this long; their calls fail. */
     void (*cut)(struct http_transport *t, int64_t quiet_ms);
-    void (*free)(struct http_transport *t); /* calls under way end without on_done; not from on_data */
+    void (*free)(struct http_transport *t); /* calls under way end without on_done; not from its callbacks */
 };
 
 struct http_limits {
-    int max_calls;    /* under way at once; the others wait in order; 0: no limit */
-    int max_calls_h1; /* the same once the server is seen to speak only HTTP/1 */
+    int max_calls;       /* under way at once; the others wait in order; 0: no limit */
+    int max_connections; /* to one host; HTTP/2 needs one per 100 calls; 0: no limit */
 };
 
 struct http_transport *http_new(struct loop *l, const struct http_limits *limits);

@@ -2,7 +2,7 @@
 
 #include <event2/event.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "call.h"
@@ -27,7 +27,6 @@ struct http {
     LIST_HEAD(socks, sock) socks;
     int n_running;
     bool in_curl; /* libcurl is on the stack and must not be entered again */
-    bool only_h1; /* what the server speaks, as last seen */
 };
 
 static void after_curl(struct http *h);
@@ -120,8 +119,6 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
     (void)one;
     if (ms >= 0)
         c->retry_after_ms = ms;
-    if (len > 6 && memcmp(line, "HTTP/", 5) == 0)
-        c->http->only_h1 = line[5] == '1';
     return len;
 }
 
@@ -226,7 +223,7 @@ static void pump(void *arg)
 {
     struct http *h = arg;
     struct http_call *c;
-    int max = h->only_h1 ? h->limits.max_calls_h1 : h->limits.max_calls;
+    int max = h->limits.max_calls;
 
     while ((c = TAILQ_FIRST(&h->waiting)) != NULL && (max == 0 || h->n_running < max))
         call_start(c);
@@ -354,6 +351,7 @@ struct http_transport *http_new(struct loop *l, const struct http_limits *limits
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, curl_wants_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)limits->max_connections);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     return &h->door;
 }

@@ -17,7 +17,7 @@ enum {
     QUIET_MS = 25000,      /* a lane without a byte for so long is asked for one */
     PROBE_MS = 15000,      /* the time it has to answer */
     MAIN_CALLS = 96,       /* below the server's 100 streams of one connection */
-    MAIN_CALLS_H1 = 8,
+    MAIN_CONNECTIONS = 8, /* of which HTTP/2 uses one */
     METHOD_SIZE = 8,
 };
 
@@ -119,6 +119,21 @@ static bool is_worth_resending(struct kube_call *c, const struct http_reply *r)
     return !str_eq(c->kube->cfg->token.text, c->token);
 }
 
+/* A connection may end before the body does, and a proxy may answer in the server's place:
+ * a success must be an object, or nothing may be concluded from it. */
+static void read_reply(struct kube_call *c, const struct http_reply *r, cJSON **body, struct kube_reply *reply)
+{
+    bool is_json = r->len && json_parse(r->body, r->len, body, NULL) == 0;
+
+    reply->body = *body;
+    reply->gone = kube_status_is_gone(r->status, *body);
+    if (r->err.kind)
+        reply->err = r->err;
+    else if (kube_status_to_err(r->status, r->retry_after_ms, *body, &reply->err) == 0 && !is_json && !c->on_data &&
+             r->status != 204)
+        (void)err_set(&reply->err, ERR_RETRY, "HTTP %d without a JSON body", r->status);
+}
+
 static void on_http(void *arg, const struct http_reply *r)
 {
     struct kube_call *c = arg;
@@ -131,14 +146,7 @@ static void on_http(void *arg, const struct http_reply *r)
         call_go(c);
         return;
     }
-    if (r->len && json_parse(r->body, r->len, &body, NULL) < 0)
-        body = NULL;
-    reply.body = body;
-    reply.gone = kube_status_is_gone(r->status, body);
-    if (r->err.kind)
-        reply.err = r->err;
-    else
-        (void)kube_status_to_err(r->status, r->retry_after_ms, body, &reply.err);
+    read_reply(c, r, &body, &reply);
     c->on_reply(c->arg, &reply);
     call_free(c);
 }
@@ -299,7 +307,7 @@ struct kube *kube_new_over(struct loop *l, struct kube_config *cfg, struct http_
 struct kube *kube_new(struct loop *l, struct kube_config *cfg, struct err *e)
 {
     static const struct http_limits limits[N_KUBE_LANES] = {
-        [KUBE_LANE_MAIN] = { MAIN_CALLS, MAIN_CALLS_H1 },
+        [KUBE_LANE_MAIN] = { MAIN_CALLS, MAIN_CONNECTIONS },
     };
     struct http_transport *lanes[N_KUBE_LANES];
 
