@@ -66,14 +66,17 @@ struct operator *operator_start(struct e2e *t, const struct operator_opts *o)
     int n = 0;
 
     o = o ? o : &defaults;
-    op->port = free_port();
+    op->health_port = free_port();
+    op->metrics_port = free_port();
     snprintf(op->log, sizeof(op->log), "%s/%s-operator.log", logs, t->ns);
     argv[n++] = binary;
     argv[n++] = "run";
-    argv[n++] = e2e_fmt(t, "--listen=127.0.0.1:%d", op->port);
+    argv[n++] = e2e_fmt(t, "--health-address=127.0.0.1:%d", op->health_port);
+    argv[n++] = e2e_fmt(t, "--metrics-address=127.0.0.1:%d", op->metrics_port);
     argv[n++] = e2e_fmt(t, "--leader-elect=%s", o->elects ? "true" : "false");
     argv[n++] = e2e_fmt(t, "--lease-namespace=%s", t->ns);
-    argv[n++] = e2e_fmt(t, "--namespaces=%s", o->namespaces ? o->namespaces : t->ns);
+    if (!o->namespaces || o->namespaces[0])
+        argv[n++] = e2e_fmt(t, "--namespaces=%s", o->namespaces ? o->namespaces : t->ns);
     if (o->kubeconfig)
         argv[n++] = e2e_fmt(t, "--kubeconfig=%s", o->kubeconfig);
     argv[n] = NULL;
@@ -149,7 +152,7 @@ static int connect_local(int port)
 int operator_http(struct e2e *t, struct operator *op, const char *path, const char **body)
 {
     AUTO_BUF struct buf b = { 0 };
-    int fd = connect_local(op->port), status = 0;
+    int fd = connect_local(str_eq(path, "/metrics") ? op->metrics_port : op->health_port), status = 0;
     char part[4096];
     ssize_t n;
 

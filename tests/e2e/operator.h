@@ -12,7 +12,7 @@
 
 struct operator {
     int pid;          /* 0: ended */
-    int port;         /* of /healthz, /readyz, /metrics on 127.0.0.1 */
+    int health_port, metrics_port; /* of /healthz and /readyz, of /metrics, on 127.0.0.1 */
     int exit_status;  /* as of waitpid, once ended */
     char log[256];    /* path */
 };
