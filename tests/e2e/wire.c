@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -37,10 +38,17 @@ struct request {
     size_t head_len, whole_len; /* of the bytes in link.in */
 };
 
-static void freeze_point(struct wire *w, bool is_write)
+static void note_time(atomic_llong *at)
 {
-    if (atomic_load(&w->frozen) && is_write)
-        atomic_fetch_add(&w->write_after_freeze, 1);
+    struct timespec now;
+    long long none = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    atomic_compare_exchange_strong(at, &none, now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+}
+
+static void freeze_point(struct wire *w)
+{
     while (atomic_load(&w->frozen) || atomic_load(&w->stopped))
         usleep(TICK_MS * 1000);
 }
@@ -181,7 +189,7 @@ static bool pass_request(struct link *l, const struct request *r)
     atomic_int *counter = counter_of(l->w, r);
     bool goes_on, is_object_write = counter == &l->w->counts.writes || counter == &l->w->counts.status_writes;
 
-    freeze_point(l->w, !is_get(r));
+    freeze_point(l->w);
     atomic_fetch_add(counter, 1);
     l->is_watch = is_watch(r);
     l->watch_generation = atomic_load(&l->w->watch_generation);
@@ -189,6 +197,8 @@ static bool pass_request(struct link *l, const struct request *r)
         return answer(l, 410, "Expired", "");
     if (!l->is_watch && meets_fault(l, &goes_on))
         return goes_on;
+    if (is_object_write)
+        note_time(&l->w->first_write_us);
     if (is_object_write)
         count_write(l);
     return forward(l, r);
@@ -235,7 +245,9 @@ static bool from_server(struct link *l)
         return false;
     if (l->is_watch && atomic_load(&l->w->watch_delay_ms))
         usleep((useconds_t)atomic_load(&l->w->watch_delay_ms) * 1000);
-    freeze_point(l->w, false);
+    freeze_point(l->w);
+    if (l->is_watch)
+        note_time(&l->w->first_event_us);
     return send(l->fd, part, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
@@ -349,6 +361,8 @@ void wire_zero(struct wire *w)
     for (size_t i = 0; i < COUNT(all); i++)
         atomic_store(all[i], 0);
     atomic_store(&w->write_turn, 0);
+    atomic_store(&w->first_event_us, 0);
+    atomic_store(&w->first_write_us, 0);
 }
 
 int wire_all_writes(const struct wire *w)

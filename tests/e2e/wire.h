@@ -47,7 +47,8 @@ struct wire {
     atomic_int watch_generation;  /* watches of an older one are cut */
     atomic_int watch_gone;        /* so many watches are answered by 410 */
     atomic_int watch_delay_ms;    /* events come this much later */
-    atomic_int write_after_freeze; /* writes that arrived while frozen and were let through later */
+    atomic_llong first_event_us;  /* since wire_zero: when a watch first brought something, */
+    atomic_llong first_write_us;  /* and when a write first came; monotonic; 0: not yet */
 };
 
 struct wire *wire_start(struct e2e *t);
