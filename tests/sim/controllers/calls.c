@@ -78,9 +78,9 @@ void calls_delete(struct calls *c, int kind, const cJSON *obj, const char *propa
     call->key = item_key(obj);
 }
 
-void calls_get(struct calls *c, int kind, const char *ns, const char *name)
+void calls_get(struct calls *c, int kind, const char *ns, const char *name, const char *note)
 {
-    add(c, "GET", kind, kind_path(scene_kind(c->scene, kind), ns, name), NULL);
+    add(c, "GET", kind, kind_path(scene_kind(c->scene, kind), ns, name), NULL)->key = xstrdup(note);
 }
 
 void calls_put(struct calls *c, int kind, const cJSON *obj, const char *sub, cJSON *body)

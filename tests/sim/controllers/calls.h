@@ -15,7 +15,7 @@ struct call {
     char *path;
     cJSON *body;      /* NULL: none */
     int kind;         /* of the object that the reply brings, or -1 */
-    char *key;        /* of the object named; NULL for a create */
+    char *key;        /* of the object named; a GET: whatever the asker wants back; NULL for a create */
     const char *node; /* a binding: the body's target, lent from it; otherwise NULL */
 };
 
@@ -37,7 +37,8 @@ void calls_patch(struct calls *c, int kind, const cJSON *obj, const char *sub, c
 void calls_patch_exact(struct calls *c, int kind, const cJSON *obj, const char *sub, cJSON *patch);
 /* Only this very object (uid). propagation NULL: Background. grace_s below 0: the object's own. */
 void calls_delete(struct calls *c, int kind, const cJSON *obj, const char *propagation, int grace_s);
-void calls_get(struct calls *c, int kind, const char *ns, const char *name);
+/* The reply goes to the controller's on_reply; note comes back as the call's key. */
+void calls_get(struct calls *c, int kind, const char *ns, const char *name, const char *note);
 void calls_put(struct calls *c, int kind, const cJSON *obj, const char *sub, cJSON *body); /* takes body */
 void calls_bind(struct calls *c, const cJSON *pod, const char *node);
 void calls_again(struct calls *c, int64_t in_ms); /* the earliest one counts */

@@ -280,7 +280,7 @@ static void deployment_on_change(void *state, const struct change *c, struct wor
 const struct controller controller_deployment = {
     .name = "deployment",
     .help = "Deployments: ReplicaSets, rolling updates",
-    .kinds = { KIND_DEPLOYMENT, KIND_REPLICASET, KIND_POD, -1 },
+    .kinds = { KIND_DEPLOYMENT, KIND_REPLICASET, KIND_POD, KINDS_END },
     .on_change = deployment_on_change,
     .sync = deployment_sync,
 };

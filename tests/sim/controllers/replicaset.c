@@ -158,7 +158,7 @@ static void replicaset_on_change(void *state, const struct change *c, struct wor
 const struct controller controller_replicaset = {
     .name = "replicaset",
     .help = "ReplicaSets: pods",
-    .kinds = { KIND_REPLICASET, KIND_POD, -1 },
+    .kinds = { KIND_REPLICASET, KIND_POD, KINDS_END },
     .on_change = replicaset_on_change,
     .sync = replicaset_sync,
 };

@@ -88,6 +88,11 @@ struct kinds *scene_kinds(struct scene *v)
     return &v->kinds;
 }
 
+const struct kinds *scene_kinds_of(const struct scene *v)
+{
+    return &v->kinds;
+}
+
 const struct kind *scene_kind(const struct scene *v, int kind)
 {
     return &v->kinds.rows[kind];

@@ -31,6 +31,7 @@ enum scene_source { SCENE_WATCH, SCENE_REPLY };
 struct scene *scene_new(void);
 void scene_free(struct scene *v);
 struct kinds *scene_kinds(struct scene *v); /* lent */
+const struct kinds *scene_kinds_of(const struct scene *v);
 const struct kind *scene_kind(const struct scene *v, int kind);
 
 /* Takes obj. False: nothing new, and obj is freed. Otherwise *old is what was there

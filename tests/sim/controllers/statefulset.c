@@ -270,7 +270,7 @@ static void statefulset_on_change(void *state, const struct change *c, struct wo
 const struct controller controller_statefulset = {
     .name = "statefulset",
     .help = "StatefulSets: named pods, claims, revisions",
-    .kinds = { KIND_STATEFULSET, KIND_POD, KIND_REVISION, KIND_CLAIM, -1 },
+    .kinds = { KIND_STATEFULSET, KIND_POD, KIND_REVISION, KIND_CLAIM, KINDS_END },
     .on_change = statefulset_on_change,
     .sync = statefulset_sync,
 };

@@ -36,10 +36,12 @@ struct change {
     const cJSON *now;
 };
 
+enum { KINDS_END = -1, KINDS_ALL = -2 };
+
 struct controller {
     const char *name;
     const char *help;
-    int kinds[10]; /* to watch, -1 ends; -2: every kind there is */
+    int kinds[10]; /* to watch, KINDS_END ends; KINDS_ALL: every kind there is */
     int max_busy;  /* keys worked on at once; 0: 16 */
     void *(*new_state)(void);
     void (*free_state)(void *state);
