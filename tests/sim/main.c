@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "sim/controllers/controllers.h"
 #include "sim/node/model.h"
 #include "sim/node/node_main.h"
 
@@ -13,6 +14,7 @@ static const struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the name */
     const char *help; /* NULL: not for people */
 } commands[] = {
+    { "controllers", controllers_main, "Deployments, StatefulSets, scheduler, garbage collection ... for any API server" },
     { "node", node_main, "simulated machines: pods as real processes, for any control plane" },
     { "model-server", model_main, NULL },
 };

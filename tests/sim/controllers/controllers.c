@@ -15,9 +15,9 @@
 #include "sim/controllers/runner.h"
 
 static const struct controller *const all[] = {
-    &controller_deployment, &controller_replicaset,
-    &controller_statefulset, &controller_gc,
-    &controller_namespace,
+    &controller_deployment, &controller_replicaset, &controller_statefulset, &controller_scheduler,
+    &controller_binder,     &controller_gc,         &controller_namespace,   &controller_podgc,
+    &controller_nodelife,
 };
 
 struct options {
