@@ -227,7 +227,7 @@ static const struct field redis_fields[] = {
     { .name = "shards", .type = T_INT, .min = 1, .max = 100, .def = "3", .rules = rules_shards,
       .doc = "Masters: at least 3, or 1 for development." },
     { .name = "replicasPerShard", .type = T_INT, .min = 0, .max = 5, .def = "1", .doc = "Copies of each master." },
-    { .name = "image", .type = T_TEXT, .max = 1024, .shape = IMAGE, .def = "\"docker.io/library/redis:7.4\"",
+    { .name = "image", .type = T_TEXT, .max = 1024, .shape = IMAGE, .def = "\"redis:7.4\"",
       .doc = "Redis 7 or later, or Valkey 8 or later." },
     { .name = "resources", .type = T_OBJECT, .sub = resources_fields,
       .def = "{\"requests\":{\"cpu\":\"100m\",\"memory\":\"512Mi\"},\"limits\":{\"memory\":\"512Mi\"}}",

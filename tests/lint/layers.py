@@ -8,7 +8,7 @@ STANDARD = re.compile(r"^(sys/|netinet/|arpa/|linux/)?[a-z0-9_]+\.h$")
 EXTERNAL = ("cjson/", "curl/", "event2/", "hiredis/", "openssl/")
 BARE_EXTERNAL = ("yaml.h", "uthash.h")
 PURE_STANDARD = {"assert.h", "ctype.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdalign.h", "stdarg.h",
-                 "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "strings.h", "stdio.h", "errno.h"}
+                 "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "strings.h", "stdio.h", "errno.h", "regex.h"}
 
 
 def read_table():

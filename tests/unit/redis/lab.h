@@ -8,6 +8,7 @@
 #define TESTS_LAB_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ struct lab {
     char dir[64];
     size_t n;
     pid_t pids[LAB_MAX];
-    char pods[LAB_MAX][16], password[32];
+    char pods[LAB_MAX][32], password[32];
     struct member members[LAB_MAX];
     struct expected x;
     struct form_plan plan;
@@ -94,7 +96,7 @@ static inline void lab_launch(struct lab *l, size_t i, uint16_t port)
     char dir[96];
 
     snprintf(dir, sizeof(dir), "%s/%zu", l->dir, i);
-    if (access(dir, F_OK) != 0 && system(strcat(strcpy((char[128]){ 0 }, "mkdir -p "), dir)) != 0)
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         abort();
     l->members[i].port = port;
     l->pids[i] = fork();
