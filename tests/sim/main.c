@@ -8,6 +8,7 @@
 #include "sim/controllers/controllers.h"
 #include "sim/node/model.h"
 #include "sim/node/node_main.h"
+#include "sim/up/up.h"
 
 static const struct command {
     const char *name;
@@ -15,6 +16,8 @@ static const struct command {
     const char *help; /* NULL: not for people */
 } commands[] = {
     { "controllers", controllers_main, "Deployments, StatefulSets, scheduler, garbage collection ... for any API server" },
+    { "up", up_main, "the whole local cluster; -- COMMAND runs in it" },
+    { "exec", exec_main, "one more command in a running local cluster" },
     { "node", node_main, "simulated machines: pods as real processes, for any control plane" },
     { "model-server", model_main, NULL },
 };
