@@ -1,0 +1,52 @@
+/*
+ * build.h - what the builders of children share. Pure, private to the room.
+ */
+#ifndef DESIRED_BUILD_H
+#define DESIRED_BUILD_H
+
+#include "api/names.h"
+#include "desired/desired.h"
+
+#define REDIS_CONF_DIR "/etc/everserve"
+#define REDIS_AUTH_DIR "/etc/everserve-auth"
+#define REDIS_DATA_DIR "/data"
+
+/* One per child; the table is in desired.c. Same contract as desired_child. */
+cJSON *build_deployment(const struct isvc *s, const struct desired_input *in);
+cJSON *build_service(const struct isvc *s, const struct desired_input *in);
+cJSON *build_hpa(const struct isvc *s, const struct desired_input *in);
+cJSON *build_pdb(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_secret(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_service(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_pdb(const struct isvc *s, const struct desired_input *in);
+cJSON *build_redis_netpol(const struct isvc *s, const struct desired_input *in);
+
+/* The template of the serving pods: labels, annotations, spec. */
+cJSON *build_serving_pod(const struct isvc *s);
+
+/* apiVersion, kind, metadata with name, labels and owner. */
+cJSON *build_child(enum child c, const struct isvc *s);
+
+/* spec.selector.matchLabels of that component. */
+void build_selector(cJSON *spec, const struct isvc *s, const char *component);
+
+/* Spread over nodes and zones, as far as there are any. by_revision: each revision of a Deployment on its own. */
+void build_spread(cJSON *pod_spec, const struct isvc *s, const char *component, bool by_revision);
+
+/* env += { name, value }, { name, valueFrom.secretKeyRef } and { name, valueFrom.fieldRef }, unless it has the name. */
+void build_env(cJSON *env, const char *name, const char *value);
+void build_env_secret(cJSON *env, const char *name, const char *secret, const char *key);
+void build_env_field(cJSON *env, const char *name, const char *field);
+
+/* <name>-redis. */
+void build_redis_name(const struct isvc *s, char out[ISVC_NAME_MAX + 8]);
+
+/* What the server would store: quantities of requests and limits; the canonical quantity of one member;
+ * defaults inside atomic values of env. What cannot be read is left for the server to refuse. */
+void build_canonical_resources(cJSON *resources);
+void build_canonical_member(cJSON *obj, const char *key);
+void build_canonical_pod(cJSON *pod_spec);
+
+#endif

@@ -1,0 +1,33 @@
+#include "base/str.h"
+#include "build.h"
+
+/* Surge only: a new pod is ready before an old one goes. */
+static void add_strategy(const struct isvc *s, cJSON *spec)
+{
+    cJSON *strategy, *rolling;
+
+    json_put_dup(spec, "strategy", json_member(s->predictor.spec, "deploymentStrategy"));
+    strategy = json_obj(spec, "strategy");
+    if (str_eq(json_get_str(strategy, "type"), "Recreate"))
+        return;
+    json_str(strategy, "type", "RollingUpdate");
+    rolling = json_obj(strategy, "rollingUpdate");
+    if (!json_has(rolling, "maxSurge"))
+        json_str(rolling, "maxSurge", "25%");
+    if (!json_has(rolling, "maxUnavailable"))
+        json_int(rolling, "maxUnavailable", 0);
+}
+
+cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
+{
+    cJSON *o = build_child(CHILD_DEPLOYMENT, s);
+    cJSON *spec = json_obj(o, "spec");
+
+    if (in->replicas >= 0)
+        json_int(spec, "replicas", in->replicas);
+    json_int(spec, "progressDeadlineSeconds", s->predictor.progress_deadline_s);
+    build_selector(spec, s, COMPONENT_PREDICTOR);
+    add_strategy(s, spec);
+    json_put(spec, "template", build_serving_pod(s));
+    return o;
+}

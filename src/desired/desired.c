@@ -1,0 +1,35 @@
+#include "desired/desired.h"
+
+#include "build.h"
+
+static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct desired_input *) = {
+    [CHILD_DEPLOYMENT] = build_deployment,
+    [CHILD_SERVICE] = build_service,
+    [CHILD_HPA] = build_hpa,
+    [CHILD_PDB] = build_pdb,
+    [CHILD_REDIS_SECRET] = build_redis_secret,
+    [CHILD_REDIS_CONFIGMAP] = build_redis_configmap,
+    [CHILD_REDIS_SERVICE] = build_redis_service,
+    [CHILD_REDIS_STATEFULSET] = build_redis_statefulset,
+    [CHILD_REDIS_PDB] = build_redis_pdb,
+    [CHILD_REDIS_NETPOL] = build_redis_netpol,
+};
+
+struct desired_input desired_input_default(const struct isvc *s)
+{
+    return (struct desired_input){
+        .replicas = s->predictor.autoscaled ? -1 : s->predictor.min_replicas,
+        .hpa_min = s->predictor.min_replicas,
+        .hpa_max = s->predictor.max_replicas,
+        .redis_may_disrupt = true,
+        .redis_nodes = s->redis.nodes,
+        .redis_password = "placeholder-the-operator-generates-one",
+    };
+}
+
+cJSON *desired_child(enum child c, const struct isvc *s, const struct desired_input *in)
+{
+    if (child_types[c].of_redis && !s->redis.present)
+        return NULL;
+    return builders[c](s, in);
+}

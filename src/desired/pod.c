@@ -1,0 +1,198 @@
+#include <stdio.h>
+
+#include "base/str.h"
+#include "build.h"
+
+enum {
+    DRAIN_S = 10,          /* until every client has noticed that the pod leaves the endpoints */
+    GRACE_S = 60,
+    START_PERIOD_S = 5,
+    START_FAILURES = 360,  /* half an hour: large models load slowly, and killing them never helps */
+};
+
+#define MODEL_VOLUME "everserve-model"
+
+/* Members of spec.predictor that are ours; all others are the pod spec's. */
+static bool is_ours(const char *key)
+{
+    static const char *const ours[] = {
+        "minReplicas",        "maxReplicas",         "scaleMetric", "scaleTarget", "scaleMetricType", "autoScaling",
+        "deploymentStrategy", "podDisruptionBudget", "labels",      "annotations", "accelerator",     "model",
+    };
+
+    for (size_t i = 0; i < COUNT(ours); i++)
+        if (str_eq(key, ours[i]))
+            return true;
+    return false;
+}
+
+static cJSON *pod_spec_of(const cJSON *predictor)
+{
+    cJSON *spec = json_new_obj();
+
+    for (const cJSON *v = predictor->child; v; v = v->next)
+        if (!is_ours(v->string))
+            json_put_dup(spec, v->string, v);
+    return spec;
+}
+
+static void add_port(const struct isvc *s, cJSON *container)
+{
+    cJSON *ports = json_arr(container, "ports"), *p;
+
+    if (json_count(ports) == 0) {
+        p = json_push_obj(ports);
+        json_str(p, "name", "http");
+        json_int(p, "containerPort", s->predictor.port);
+    }
+    cJSON_ArrayForEach(p, ports)
+        if (!json_has(p, "protocol"))
+            json_str(p, "protocol", "TCP");
+}
+
+static void add_probe(cJSON *container, const char *key, int port, int period_s, int failures)
+{
+    cJSON *probe;
+
+    if (json_has(container, key))
+        return;
+    probe = json_obj(container, key);
+    json_int(json_obj(probe, "tcpSocket"), "port", port);
+    json_int(probe, "periodSeconds", period_s);
+    json_int(probe, "failureThreshold", failures);
+}
+
+/* A connection is all that every server has in common: no path is known to answer 200. */
+static void add_probes(const struct isvc *s, cJSON *container)
+{
+    add_probe(container, "startupProbe", s->predictor.port, START_PERIOD_S, START_FAILURES);
+    add_probe(container, "readinessProbe", s->predictor.port, 5, 3);
+    add_probe(container, "livenessProbe", s->predictor.port, 10, 6);
+}
+
+/* New requests still arrive for some seconds after the pod has left the endpoints. The sleep action needs
+ * no shell in the image (Kubernetes 1.30 or later). */
+static void add_drain(cJSON *container)
+{
+    cJSON *lifecycle = json_obj(container, "lifecycle");
+
+    if (!json_has(lifecycle, "preStop"))
+        json_int(json_obj(json_obj(lifecycle, "preStop"), "sleep"), "seconds", DRAIN_S);
+}
+
+static void add_redis_env(const struct isvc *s, cJSON *container)
+{
+    char secret[ISVC_NAME_MAX + 8], hosts[1024] = "";
+    cJSON *env = json_arr(container, "env");
+    size_t n = 0;
+
+    build_redis_name(s, secret);
+    /* three seeds at most, so that a change of size does not restart the models */
+    for (int i = 0; i < s->redis.nodes && i < 3; i++)
+        n += (size_t)snprintf(hosts + n, sizeof(hosts) - n, "%s%s-%d.%s.%s.svc:%d", i ? "," : "", secret, i, secret,
+                              s->ns, REDIS_PORT);
+    build_env_secret(env, "REDIS_PASSWORD", secret, "password");
+    build_env_secret(env, "REDIS_URL", secret, "url");
+    build_env(env, "REDIS_HOSTS", hosts);
+}
+
+static void add_env(const struct isvc *s, cJSON *containers)
+{
+    char port[16];
+    cJSON *c;
+
+    snprintf(port, sizeof(port), "%d", s->predictor.port);
+    build_env(json_arr(containers->child, "env"), "PORT", port);
+    if (s->redis.present)
+        cJSON_ArrayForEach(c, containers)
+            add_redis_env(s, c);
+}
+
+static void add_model(const struct isvc *s, cJSON *spec, cJSON *container)
+{
+    const cJSON *model = json_member(s->predictor.spec, "model");
+    bool read_only = json_get_bool(model, "readOnly", true);
+    cJSON *volume, *claim, *mount;
+
+    if (!model)
+        return;
+    volume = json_push_obj(json_arr(spec, "volumes"));
+    json_str(volume, "name", MODEL_VOLUME);
+    claim = json_obj(volume, "persistentVolumeClaim");
+    json_str(claim, "claimName", json_get_str(model, "claimName"));
+    json_bool(claim, "readOnly", read_only);
+    mount = json_push_obj(json_arr(container, "volumeMounts"));
+    json_str(mount, "name", MODEL_VOLUME);
+    json_str(mount, "mountPath", json_get_str(model, "mountPath"));
+    json_bool(mount, "readOnly", read_only);
+}
+
+/* nvidia.com/gpu, nvidia.com/gpu.shared or nvidia.com/mig-1g.10gb */
+static void accelerator_resource(const cJSON *a, char *out, size_t size)
+{
+    const char *name = json_get_str(a, "resourceName"), *profile = json_get_str(a, "profile");
+
+    if (profile)
+        snprintf(out, size, "nvidia.com/mig-%s", profile);
+    else
+        snprintf(out, size, "%s%s", name ? name : "nvidia.com/gpu",
+                 str_eq(json_get_str(a, "sharing"), "Shared") ? ".shared" : "");
+}
+
+static void add_accelerator(const struct isvc *s, cJSON *spec, cJSON *container)
+{
+    const cJSON *a = json_member(s->predictor.spec, "accelerator");
+    const char *name = json_get_str(a, "resourceName");
+    char resource[256];
+    cJSON *limits, *toleration;
+
+    if (!a)
+        return;
+    accelerator_resource(a, resource, sizeof(resource));
+    limits = json_obj(json_obj(container, "resources"), "limits");
+    if (!json_member(limits, resource))
+        json_fmt(limits, resource, "%d", (int)json_get_int(a, "count", 1));
+    if (json_has(a, "product"))
+        json_str(json_obj(spec, "nodeSelector"), "nvidia.com/gpu.product", json_get_str(a, "product"));
+    /* nodes are tainted with the resource's own name, also when slices of it are used */
+    toleration = json_push_obj(json_arr(spec, "tolerations"));
+    json_str(toleration, "key", name ? name : "nvidia.com/gpu");
+    json_str(toleration, "operator", "Exists");
+    json_str(toleration, "effect", "NoSchedule");
+}
+
+static cJSON *labels_of(const struct isvc *s)
+{
+    cJSON *labels = json_dup(json_member(s->predictor.spec, "labels"));
+    cJSON *own = names_labels(s, COMPONENT_PREDICTOR);
+
+    if (!labels)
+        return own;
+    for (const cJSON *v = own->child; v; v = v->next)
+        json_put_dup(labels, v->string, v);
+    cJSON_Delete(own);
+    return labels;
+}
+
+cJSON *build_serving_pod(const struct isvc *s)
+{
+    cJSON *pod = json_new_obj(), *meta = json_obj(pod, "metadata");
+    cJSON *spec = pod_spec_of(s->predictor.spec);
+    cJSON *containers = json_member(spec, "containers"), *first = containers->child;
+
+    json_put(meta, "labels", labels_of(s));
+    json_put_dup(meta, "annotations", json_member(s->predictor.spec, "annotations"));
+    json_put(pod, "spec", spec);
+    add_port(s, first);
+    add_probes(s, first);
+    add_drain(first);
+    add_env(s, containers);
+    add_model(s, spec, first);
+    add_accelerator(s, spec, first);
+    if (!json_has(spec, "terminationGracePeriodSeconds"))
+        json_int(spec, "terminationGracePeriodSeconds", GRACE_S);
+    if (!json_has(spec, "topologySpreadConstraints"))
+        build_spread(spec, s, COMPONENT_PREDICTOR, true);
+    build_canonical_pod(spec);
+    return pod;
+}

@@ -1,0 +1,62 @@
+#include "build.h"
+
+enum { CONF_BYTES_MAX = 128 << 10 };
+
+static const char fixed[] =
+    "# Written by everserve. Settings of your own belong into spec.redis.config.\n"
+    "port 6379\n"
+    "bind * -::*\n"
+    /* the password and the NetworkPolicy protect; protected mode would only refuse the other pods */
+    "protected-mode no\n"
+    "dir " REDIS_DATA_DIR "\n"
+    "repl-backlog-size 16mb\n"
+    "cluster-enabled yes\n"
+    "cluster-config-file nodes.conf\n"
+    "cluster-node-timeout 5000\n"
+    "cluster-require-full-coverage yes\n"
+    "cluster-allow-reads-when-down no\n"
+    /* an emptied master must not turn itself into somebody's replica behind our back */
+    "cluster-allow-replica-migration no\n"
+    /* 0 would promote a replica in the middle of its first copy, with no keys */
+    "cluster-replica-validity-factor 10\n";
+
+static void add_persistence(struct buf *b, const struct isvc_redis *r)
+{
+    bool own_save = json_member(json_member(r->spec, "config"), "save") != NULL;
+
+    buf_fmt(b, "appendonly %s\n", r->persistence == REDIS_APPEND_ONLY ? "yes" : "no");
+    /* save lines add up: the user's own replaces ours */
+    if (!own_save)
+        buf_fmt(b, "save %s\n", r->persistence == REDIS_SNAPSHOT ? "3600 1 300 100 60 10000" : "\"\"");
+}
+
+static void add_memory(struct buf *b, const struct isvc_redis *r)
+{
+    if (r->max_memory_bytes)
+        buf_fmt(b, "maxmemory %lld\n", (long long)r->max_memory_bytes);
+    buf_fmt(b, "maxmemory-policy %s\n", json_get_str(r->spec, "maxMemoryPolicy"));
+}
+
+static void add_user(struct buf *b, const struct isvc_redis *r)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, json_member(r->spec, "config"))
+        buf_fmt(b, "%s %s\n", v->string, *v->valuestring ? v->valuestring : "\"\"");
+}
+
+cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *in)
+{
+    cJSON *o = build_child(CHILD_REDIS_CONFIGMAP, s);
+    AUTO_BUF struct buf b;
+    (void)in;
+
+    buf_init(&b, CONF_BYTES_MAX);
+    buf_str(&b, fixed);
+    add_persistence(&b, &s->redis);
+    add_memory(&b, &s->redis);
+    add_user(&b, &s->redis);
+    buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
+    json_str(json_obj(o, "data"), "redis.conf", buf_text(&b));
+    return o;
+}

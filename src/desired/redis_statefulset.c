@@ -1,0 +1,191 @@
+#include "base/str.h"
+#include "build.h"
+
+enum {
+    REDIS_UID = 999,  /* of the official images; any number does, for the files belong to the group */
+    GRACE_S = 60,     /* time to hand writes over to replicas and to write the last snapshot */
+    SECRET_MODE = 0440,
+};
+
+static void add_placement(const struct isvc *s, cJSON *pod)
+{
+    static const char *const keys[] = { "nodeSelector", "affinity", "tolerations", "priorityClassName" };
+
+    for (size_t i = 0; i < COUNT(keys); i++)
+        json_put_dup(pod, keys[i], json_member(s->redis.spec, keys[i]));
+    build_spread(pod, s, COMPONENT_REDIS, false);
+}
+
+static void add_security(cJSON *pod)
+{
+    cJSON *sc = json_obj(pod, "securityContext");
+
+    json_bool(sc, "runAsNonRoot", true);
+    json_int(sc, "runAsUser", REDIS_UID);
+    json_int(sc, "runAsGroup", REDIS_UID);
+    json_int(sc, "fsGroup", REDIS_UID);
+    json_str(json_obj(sc, "seccompProfile"), "type", "RuntimeDefault");
+    json_bool(pod, "automountServiceAccountToken", false);
+    json_bool(pod, "enableServiceLinks", false);
+}
+
+static void add_container_security(cJSON *c)
+{
+    cJSON *sc = json_obj(c, "securityContext");
+
+    json_bool(sc, "allowPrivilegeEscalation", false);
+    json_bool(sc, "readOnlyRootFilesystem", true);
+    json_push_str(json_arr(json_obj(sc, "capabilities"), "drop"), "ALL");
+}
+
+static cJSON *add_probe(cJSON *c, const char *key, int period_s, int timeout_s, int failures)
+{
+    cJSON *probe = json_obj(c, key);
+
+    json_int(probe, "periodSeconds", period_s);
+    json_int(probe, "timeoutSeconds", timeout_s);
+    json_int(probe, "failureThreshold", failures);
+    return json_arr(json_obj(probe, "exec"), "command");
+}
+
+/* The password reaches the probes through REDISCLI_AUTH: arguments can be read by every process of the node.
+ *
+ * Ready means that this server answers, not that the cluster is well. Were readiness tied to the cluster's
+ * state, a cluster not yet formed would never be ready, and one lost shard would take all nodes out of
+ * service and block every eviction. The slot verdict is the operator's, and guards what it does itself. */
+static void add_probes(const struct isvc *s, cJSON *c)
+{
+    const char *cli = s->redis.is_valkey ? "valkey-cli" : "redis-cli";
+    cJSON *command = add_probe(c, "readinessProbe", 2, 3, 3);
+
+    json_push_str(command, "sh");
+    json_push_str(command, "-c");
+    json_push_str(command, s->redis.is_valkey ? "valkey-cli ping | grep -q PONG" : "redis-cli ping | grep -q PONG");
+    /* any answer is a sign of life, also that it still loads its data */
+    command = add_probe(c, "livenessProbe", 10, 5, 6);
+    json_push_str(command, cli);
+    json_push_str(command, "ping");
+    json_int(json_member(c, "livenessProbe"), "initialDelaySeconds", 20);
+}
+
+static void add_mount(cJSON *c, const char *name, const char *path, bool read_only)
+{
+    cJSON *m = json_push_obj(json_arr(c, "volumeMounts"));
+
+    json_str(m, "name", name);
+    json_str(m, "mountPath", path);
+    if (read_only)
+        json_bool(m, "readOnly", true);
+}
+
+static void add_command(const struct isvc *s, cJSON *c)
+{
+    cJSON *command = json_arr(c, "command");
+
+    json_push_str(command, s->redis.is_valkey ? "valkey-server" : "redis-server");
+    json_push_str(command, REDIS_CONF_DIR "/redis.conf");
+    /* the address changes with every restart, so it cannot stand in the file */
+    json_push_str(command, "--cluster-announce-ip");
+    json_push_str(command, "$(POD_IP)");
+}
+
+static void add_container(const struct isvc *s, cJSON *pod, const char *secret)
+{
+    cJSON *c = json_push_obj(json_arr(pod, "containers")), *p, *env;
+
+    json_str(c, "name", "redis");
+    json_str(c, "image", s->redis.image);
+    add_command(s, c);
+    env = json_arr(c, "env");
+    build_env_field(env, "POD_IP", "status.podIP");
+    build_env_secret(env, "REDISCLI_AUTH", secret, "password");
+    p = json_push_obj(json_arr(c, "ports"));
+    json_str(p, "name", "redis");
+    json_int(p, "containerPort", REDIS_PORT);
+    json_str(p, "protocol", "TCP");
+    p = json_push_obj(json_arr(c, "ports"));
+    json_str(p, "name", "bus");
+    json_int(p, "containerPort", REDIS_BUS_PORT);
+    json_str(p, "protocol", "TCP");
+    json_put_dup(c, "resources", json_member(s->redis.spec, "resources"));
+    add_probes(s, c);
+    add_container_security(c);
+    add_mount(c, "data", REDIS_DATA_DIR, false);
+    add_mount(c, "config", REDIS_CONF_DIR, true);
+    add_mount(c, "auth", REDIS_AUTH_DIR, true);
+}
+
+static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret)
+{
+    cJSON *list = json_arr(pod, "volumes"), *v, *file;
+
+    v = json_push_obj(list);
+    json_str(v, "name", "config");
+    json_str(json_obj(v, "configMap"), "name", secret); /* Secret and ConfigMap share the name */
+    v = json_push_obj(list);
+    json_str(v, "name", "auth");
+    json_str(json_obj(v, "secret"), "secretName", secret);
+    json_int(json_obj(v, "secret"), "defaultMode", SECRET_MODE);
+    file = json_push_obj(json_arr(json_obj(v, "secret"), "items"));
+    json_str(file, "key", "auth.conf");
+    json_str(file, "path", "auth.conf");
+    if (!s->redis.ephemeral)
+        return;
+    v = json_push_obj(list);
+    json_str(v, "name", "data");
+    json_put_dup(json_obj(v, "emptyDir"), "sizeLimit", json_at(s->redis.spec, "storage.size"));
+}
+
+/* The list is atomic: it must read as the server writes it, down to the empty status. */
+static void add_claims(const struct isvc *s, cJSON *spec)
+{
+    const cJSON *storage = json_member(s->redis.spec, "storage");
+    cJSON *claim = json_push_obj(json_arr(spec, "volumeClaimTemplates")), *cs, *requests;
+
+    json_str(claim, "apiVersion", "v1");
+    json_str(claim, "kind", "PersistentVolumeClaim");
+    json_str(json_obj(claim, "metadata"), "name", "data");
+    cs = json_obj(claim, "spec");
+    json_push_str(json_arr(cs, "accessModes"), "ReadWriteOnce");
+    requests = json_obj(json_obj(cs, "resources"), "requests");
+    json_put_dup(requests, "storage", json_member(storage, "size"));
+    build_canonical_member(requests, "storage");
+    json_str(cs, "storageClassName", json_get_str(storage, "storageClassName"));
+    json_str(cs, "volumeMode", "Filesystem");
+    json_str(json_obj(claim, "status"), "phase", "Pending");
+}
+
+static void add_retention(const struct isvc *s, cJSON *spec)
+{
+    cJSON *p = json_obj(spec, "persistentVolumeClaimRetentionPolicy");
+
+    json_str(p, "whenDeleted", s->redis.delete_volumes ? "Delete" : "Retain");
+    json_str(p, "whenScaled", "Retain");
+}
+
+cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input *in)
+{
+    cJSON *o = build_child(CHILD_REDIS_STATEFULSET, s);
+    cJSON *spec = json_obj(o, "spec"), *pod;
+    char name[ISVC_NAME_MAX + 8];
+
+    build_redis_name(s, name);
+    json_int(spec, "replicas", in->redis_nodes);
+    json_str(spec, "serviceName", name);
+    json_str(spec, "podManagementPolicy", "Parallel");
+    /* a node is restarted when its shard can spare it, which only the operator knows */
+    json_str(json_obj(spec, "updateStrategy"), "type", "OnDelete");
+    build_selector(spec, s, COMPONENT_REDIS);
+    json_put(json_obj(json_obj(spec, "template"), "metadata"), "labels", names_labels(s, COMPONENT_REDIS));
+    pod = json_obj(json_obj(spec, "template"), "spec");
+    json_int(pod, "terminationGracePeriodSeconds", GRACE_S);
+    add_security(pod);
+    add_placement(s, pod);
+    add_container(s, pod, name);
+    add_volumes(s, pod, name);
+    build_canonical_pod(pod);
+    if (!s->redis.ephemeral)
+        add_claims(s, spec);
+    add_retention(s, spec);
+    return o;
+}

@@ -1,0 +1,46 @@
+#include <stdio.h>
+
+#include "base/str.h"
+#include "build.h"
+
+enum { HTTP_PORT = 80 };
+
+static void add_port(cJSON *ports, const char *name, int port, int target, const char *protocol)
+{
+    cJSON *p = json_push_obj(ports);
+
+    json_str(p, "name", name);
+    json_int(p, "port", port);
+    json_str(p, "protocol", protocol ? protocol : "TCP");
+    json_int(p, "targetPort", target);
+}
+
+/* The first port answers on 80, further ones on their own numbers. */
+static void add_ports(const struct isvc *s, cJSON *ports)
+{
+    const cJSON *list = json_at(s->predictor.spec, "containers.0.ports"), *p;
+    int i = 0;
+
+    add_port(ports, "http", HTTP_PORT, s->predictor.port, NULL);
+    cJSON_ArrayForEach(p, list) {
+        int port = (int)json_get_int(p, "containerPort", 0);
+        const char *name = json_get_str(p, "name");
+        char number[24];
+
+        snprintf(number, sizeof(number), "port-%d", port);
+        if (i++ > 0 && port != HTTP_PORT)
+            add_port(ports, name && !str_eq(name, "http") ? name : number, port, port, json_get_str(p, "protocol"));
+    }
+}
+
+cJSON *build_service(const struct isvc *s, const struct desired_input *in)
+{
+    cJSON *o = build_child(CHILD_SERVICE, s);
+    cJSON *spec = json_obj(o, "spec");
+    (void)in;
+
+    json_str(spec, "type", "ClusterIP");
+    json_put(spec, "selector", names_selector(s, COMPONENT_PREDICTOR));
+    add_ports(s, json_arr(spec, "ports"));
+    return o;
+}
