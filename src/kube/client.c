@@ -8,11 +8,11 @@
 #include "base/version.h"
 #include "client_impl.h"
 #include "config_impl.h"
+#include "login.h"
 #include "status.h"
 
 enum {
     TIMEOUT_MS = 30000,
-    REFRESH_MS = 60000,    /* files of the config are read again */
     TICK_MS = 5000,        /* liveness is looked at */
     QUIET_MS = 25000,      /* a lane without a byte for so long is asked for one */
     PROBE_MS = 15000,      /* the time it has to answer */
@@ -24,12 +24,13 @@ enum {
 struct kube_call {
     TAILQ_ENTRY(kube_call) link;
     struct kube *kube;
-    struct http_call *http;
+    struct http_call *http; /* NULL: held until there are credentials */
     enum kube_lane lane;
     char method[METHOD_SIZE];
     char *url, *type, *body, *token; /* token: as sent */
     int32_t timeout_ms, silence_ms;
     bool resent;
+    unsigned round; /* of logins in which it was held */
     bool (*on_data)(void *arg, const char *data, size_t len);
     void (*on_reply)(void *arg, const struct kube_reply *reply);
     void *arg;
@@ -51,11 +52,13 @@ struct lane {
 struct kube {
     struct loop *loop;
     struct kube_config *cfg;
+    struct login *login;
+    unsigned round;
     struct lane lanes[N_KUBE_LANES];
     TAILQ_HEAD(kube_calls, kube_call) calls;
     struct count *counts;
     size_t n_counts, cap_counts;
-    struct loop_timer *refresh, *tick;
+    struct loop_timer *tick;
 };
 
 static void count_reply(struct kube *k, const char *method, int status)
@@ -109,14 +112,14 @@ static void call_free(struct kube_call *c)
 }
 
 static void call_go(struct kube_call *c);
+static void call_send(struct kube_call *c);
 
 /* After a 401 a newer token may be on disk already; then the call deserves a second chance. */
 static bool is_worth_resending(struct kube_call *c, const struct http_reply *r)
 {
     if (r->err.kind || r->status != 401 || c->resent)
         return false;
-    kube_config_refresh(c->kube->cfg);
-    return !str_eq(c->kube->cfg->token.text, c->token);
+    return login_refused(c->kube->login, c->token);
 }
 
 /* A connection may end before the body does, and a proxy may answer in the server's place:
@@ -159,6 +162,42 @@ static bool on_piece(void *arg, const char *data, size_t len)
 }
 
 static void call_go(struct kube_call *c)
+{
+    c->http = NULL;
+    c->round = c->kube->round;
+    if (login_is_ready(c->kube->login))
+        call_send(c);
+}
+
+static struct kube_call *first_held(struct kube *k)
+{
+    struct kube_call *c;
+
+    TAILQ_FOREACH(c, &k->calls, link)
+        if (!c->http && c->round != k->round)
+            return c;
+    return NULL;
+}
+
+/* There are credentials now, or there are none to be had. What a callback sends anew belongs
+ * to the next round. */
+static void on_login(void *arg, const struct err *why)
+{
+    struct kube *k = arg;
+    struct kube_call *c;
+
+    k->round++;
+    while ((c = first_held(k)) != NULL) {
+        if (why->kind == ERR_NONE) {
+            call_send(c);
+            continue;
+        }
+        c->on_reply(c->arg, &(struct kube_reply){ .err = *why });
+        call_free(c);
+    }
+}
+
+static void call_send(struct kube_call *c)
 {
     const struct kube_config *cfg = c->kube->cfg;
     const char *headers[5] = { "Accept: application/json", "User-Agent: everserve/" EVERSERVE_VERSION };
@@ -239,7 +278,8 @@ void kube_cancel(struct kube_call *c)
     if (!c)
         return;
     http = c->kube->lanes[c->lane].http;
-    http->cancel(http, c->http);
+    if (c->http)
+        http->cancel(http, c->http);
     call_free(c);
 }
 
@@ -275,17 +315,10 @@ static void on_tick(void *arg)
 {
     struct kube *k = arg;
 
+    login_look(k->login);
     for (size_t i = 0; i < N_KUBE_LANES; i++)
         lane_look(&k->lanes[i], loop_now_ms());
     loop_timer_set(k->tick, TICK_MS);
-}
-
-static void on_refresh(void *arg)
-{
-    struct kube *k = arg;
-
-    kube_config_refresh(k->cfg);
-    loop_timer_set(k->refresh, REFRESH_MS);
 }
 
 struct kube *kube_new_over(struct loop *l, struct kube_config *cfg, struct http_transport *const lanes[N_KUBE_LANES])
@@ -294,11 +327,10 @@ struct kube *kube_new_over(struct loop *l, struct kube_config *cfg, struct http_
 
     k->loop = l;
     k->cfg = cfg;
+    k->login = login_new(l, cfg, on_login, k);
     TAILQ_INIT(&k->calls);
     for (size_t i = 0; i < N_KUBE_LANES; i++)
         k->lanes[i] = (struct lane){ .kube = k, .http = lanes[i] };
-    k->refresh = loop_timer_new(l, on_refresh, k);
-    loop_timer_set(k->refresh, REFRESH_MS);
     k->tick = loop_timer_new(l, on_tick, k);
     loop_timer_set(k->tick, TICK_MS);
     return k;
@@ -327,8 +359,8 @@ void kube_free(struct kube *k)
         kube_cancel(c);
     for (size_t i = 0; i < N_KUBE_LANES; i++)
         k->lanes[i].http->free(k->lanes[i].http);
-    loop_timer_free(k->refresh);
     loop_timer_free(k->tick);
+    login_free(k->login);
     kube_config_free(k->cfg);
     free(k->counts);
     free(k);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -51,6 +53,13 @@ int kube_read_file(const char *path, size_t max_bytes, char **out, struct err *e
     return 0;
 }
 
+static void free_secret(char *s)
+{
+    if (s)
+        explicit_bzero(s, strlen(s));
+    free(s);
+}
+
 static int file_text_load(struct file_text *t, struct err *e)
 {
     if (!t->file || t->text)
@@ -58,37 +67,54 @@ static int file_text_load(struct file_text *t, struct err *e)
     return kube_read_file(t->file, CONFIG_FILE_MAX_BYTES, &t->text, e);
 }
 
-static bool file_text_refresh(struct file_text *t)
+/* A token becomes a header: a line break in it would be another header. */
+static int check_token(const char *token, struct err *e)
 {
-    char *now = NULL;
+    for (; token && *token; token++)
+        if ((unsigned char)*token <= ' ' || *token == 0x7f)
+            return err_set(e, ERR_INVALID, "holds a space or a control character");
+    return 0;
+}
+
+static int check_cert(const char *pem, struct err *e)
+{
+    BIO *bio = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    bool ok = !pem || cert;
+
+    X509_free(cert);
+    BIO_free(bio);
+    return ok ? 0 : err_set(e, ERR_INVALID, "holds no PEM certificate");
+}
+
+/* What comes half written, or is something else altogether, must not replace what works. */
+static bool file_text_refresh(struct file_text *t, int (*check)(const char *text, struct err *e))
+{
+    AUTO_FREE char *now = NULL;
+    char *old = t->text;
 
     if (!t->file || kube_read_file(t->file, CONFIG_FILE_MAX_BYTES, &now, NULL) < 0)
         return false;
-    if (str_eq(now, t->text)) {
-        free(now);
+    if (str_eq(now, old) || (check && check(now, NULL) < 0))
         return false;
-    }
-    free(t->text);
-    t->text = now;
+    t->text = TAKE(now);
+    free_secret(old);
     return true;
 }
 
 static void file_text_done(struct file_text *t)
 {
-    if (t->text)
-        explicit_bzero(t->text, strlen(t->text));
-    free(t->text);
+    free_secret(t->text);
     free(t->file);
 }
 
 bool kube_config_refresh(struct kube_config *c)
 {
-    struct file_text *const all[] = { &c->ca, &c->cert, &c->key, &c->token };
-    bool changed = false;
+    bool changed = file_text_refresh(&c->ca, check_cert);
 
-    for (size_t i = 0; i < COUNT(all); i++)
-        changed = file_text_refresh(all[i]) || changed;
-    return changed;
+    changed = file_text_refresh(&c->cert, check_cert) || changed;
+    changed = file_text_refresh(&c->key, NULL) || changed;
+    return file_text_refresh(&c->token, check_token) || changed;
 }
 
 void kube_config_free(struct kube_config *c)
@@ -174,15 +200,10 @@ static int read_cluster(struct kube_config *c, const cJSON *cluster, struct err 
     c->server = without_slash(server);
     c->proxy = proxy ? xstrdup(proxy) : NULL;
     c->server_name = name ? xstrdup(name) : NULL;
-    return read_pair(cluster, "certificate-authority", &c->ca, e);
-}
-
-/* A token becomes a header: a line break in it would be another header. */
-static int check_token(const char *token, struct err *e)
-{
-    for (; token && *token; token++)
-        if ((unsigned char)*token <= ' ' || *token == 0x7f)
-            return err_set(e, ERR_INVALID, "user.token: holds a space or a control character");
+    if (read_pair(cluster, "certificate-authority", &c->ca, e) < 0)
+        return -(int)ERR_INVALID;
+    if (check_cert(c->ca.text, e) < 0)
+        return err_wrap(e, "cluster.certificate-authority%s", c->ca.file ? "" : "-data");
     return 0;
 }
 
@@ -206,6 +227,8 @@ static int read_user(struct kube_config *c, const cJSON *user, const cJSON *clus
         kubeconfig_file(user, "tokenFile", &c->token.file, e) < 0 ||
         read_pair(user, "client-certificate", &c->cert, e) < 0 || read_pair(user, "client-key", &c->key, e) < 0)
         return -(int)ERR_INVALID;
+    if (check_cert(c->cert.text, e) < 0)
+        return err_wrap(e, "user.client-certificate%s", c->cert.file ? "" : "-data");
     if (!c->cert.text != !c->key.text)
         return err_set(e, ERR_INVALID, "user: client-certificate and client-key need each other");
     if (c->token.file && file_text_load(&c->token, e) < 0)
@@ -213,7 +236,7 @@ static int read_user(struct kube_config *c, const cJSON *user, const cJSON *clus
     if (!c->token.text && token)
         c->token.text = xstrdup(token);
     if (check_token(c->token.text, e) < 0)
-        return -(int)ERR_INVALID;
+        return err_wrap(e, c->token.file ? "user.tokenFile" : "user.token");
     return exec_plugin_new(user, cluster, &c->exec, e);
 }
 
@@ -243,7 +266,8 @@ int kube_config_in_cluster(const char *dir, const char *host, const char *port, 
     c->server = strchr(host, ':') ? xasprintf("https://[%s]:%s", host, port) : xasprintf("https://%s:%s", host, port);
     c->ca.file = xasprintf("%s/ca.crt", dir);
     c->token.file = xasprintf("%s/token", dir);
-    if (file_text_load(&c->ca, e) < 0 || file_text_load(&c->token, e) < 0 || check_token(c->token.text, e) < 0) {
+    if (file_text_load(&c->ca, e) < 0 || file_text_load(&c->token, e) < 0 || check_token(c->token.text, e) < 0 ||
+        check_cert(c->ca.text, e) < 0) {
         kube_config_free(c);
         return err_wrap(e, "in-cluster configuration");
     }
