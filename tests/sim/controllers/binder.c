@@ -1,6 +1,7 @@
 /*
  * Claims get volumes: one PersistentVolume each, a folder that every node can see.
- * Keys are the claims' keys.
+ * Where the server protects claims and volumes in use by finalizers, these are
+ * taken off when nothing uses them. Keys are the claims' keys.
  */
 #include <string.h>
 
@@ -64,6 +65,35 @@ static void set_phase(struct sync *s, const cJSON *pv, const char *phase)
     calls_status(&s->out, KIND_VOLUME, pv, status, false);
 }
 
+static bool is_used(const struct sync *s, const cJSON *claim)
+{
+    AUTO_LIST struct list pods = { 0 };
+    const cJSON *v;
+
+    scene_list_ns(s->scene, KIND_POD, item_ns(claim), &pods);
+    for (size_t i = 0; i < pods.n; i++)
+        cJSON_ArrayForEach(v, json_at(pods.items[i], "spec.volumes"))
+            if (!pod_is_finished(pods.items[i]) &&
+                str_eq(json_get_str(v, "persistentVolumeClaim.claimName"), item_name(claim)))
+                return true;
+    return false;
+}
+
+static void unprotect(struct sync *s, int kind, const cJSON *o, const char *finalizer)
+{
+    cJSON *patch, *left;
+    const cJSON *f;
+
+    if (!item_has_finalizer(o, finalizer))
+        return;
+    patch = json_new_obj();
+    left = json_arr(json_obj(patch, "metadata"), "finalizers");
+    cJSON_ArrayForEach(f, json_at(o, "metadata.finalizers"))
+        if (!str_eq(cJSON_GetStringValue(f), finalizer))
+            json_push(left, json_dup(f));
+    calls_patch_exact(&s->out, kind, o, NULL, patch);
+}
+
 /* What was bound to a claim of this name that is no more. */
 static void release_volumes(struct sync *s, const cJSON *claim)
 {
@@ -79,6 +109,8 @@ static void release_volumes(struct sync *s, const cJSON *claim)
         if (str_eq(json_get_str(pv, "spec.persistentVolumeReclaimPolicy"), "Delete")) {
             if (!item_is_deleting(pv))
                 calls_delete(&s->out, KIND_VOLUME, pv, NULL, -1);
+            else
+                unprotect(s, KIND_VOLUME, pv, "kubernetes.io/pv-protection");
         } else {
             set_phase(s, pv, "Released");
         }
@@ -91,6 +123,8 @@ static void binder_sync(struct sync *s)
     AUTO_FREE char *name = NULL;
 
     release_volumes(s, claim);
+    if (claim && item_is_deleting(claim) && !is_used(s, claim))
+        unprotect(s, KIND_CLAIM, claim, "kubernetes.io/pvc-protection");
     if (!claim || item_is_deleting(claim))
         return;
     name = volume_name(claim);
@@ -103,6 +137,20 @@ static void binder_sync(struct sync *s)
     set_phase(s, pv, "Bound");
 }
 
+static void add_claims_of(const cJSON *pod, struct workq *q)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, json_at(pod, "spec.volumes"))
+    {
+        const char *name = json_get_str(v, "persistentVolumeClaim.claimName");
+        AUTO_FREE char *key = name ? xasprintf("%s/%s", item_ns(pod), name) : NULL;
+
+        if (key)
+            workq_add(q, key);
+    }
+}
+
 static void binder_on_change(void *state, const struct change *c, struct workq *q)
 {
     const cJSON *ref = json_at(change_item(c), "spec.claimRef");
@@ -111,6 +159,9 @@ static void binder_on_change(void *state, const struct change *c, struct workq *
 
     if (c->kind == KIND_CLAIM) {
         change_add_self(c, q);
+    } else if (c->kind == KIND_POD) {
+        if (!c->now || pod_is_finished(c->now))
+            add_claims_of(change_item(c), q);
     } else if (json_get_str(ref, "namespace") && json_get_str(ref, "name")) {
         key = xasprintf("%s/%s", json_get_str(ref, "namespace"), json_get_str(ref, "name"));
         workq_add(q, key);
@@ -120,7 +171,7 @@ static void binder_on_change(void *state, const struct change *c, struct workq *
 const struct controller controller_binder = {
     .name = "binder",
     .help = "PersistentVolumeClaims to volumes",
-    .kinds = { KIND_CLAIM, KIND_VOLUME, KINDS_END },
+    .kinds = { KIND_CLAIM, KIND_VOLUME, KIND_POD, KINDS_END },
     .on_change = binder_on_change,
     .sync = binder_sync,
 };
