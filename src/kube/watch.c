@@ -10,6 +10,7 @@
 #include "kube/path.h"
 #include "reflect.h"
 #include "status.h"
+#include "watch_impl.h"
 
 enum {
     PAGE_LIMIT = 100,
@@ -35,6 +36,7 @@ struct kube_watch {
     int64_t opened_ms, heard_ms;
     int32_t asked_to_wait_ms; /* Retry-After */
     unsigned failures;
+    int64_t backoff_max_ms, late_ms;
     int n_calls_out; /* into the handler: the watch may be freed there */
     bool dead;
 };
@@ -82,8 +84,8 @@ static void on_timer(void *arg)
         step(w, w->state == R_IDLE ? EV_START : w->paged ? EV_TIMER_PAGED : EV_TIMER);
         return;
     }
-    if (loop_now_ms() - w->heard_ms < LATE_MS) {
-        loop_timer_set(w->timer, LATE_MS);
+    if (loop_now_ms() - w->heard_ms < w->late_ms) {
+        loop_timer_set(w->timer, w->late_ms);
         return;
     }
     kube_cancel(TAKE(w->call));
@@ -284,7 +286,7 @@ static void open_stream(struct kube_watch *w, bool initial)
     w->opened_ms = w->heard_ms = loop_now_ms();
     w->call = kube_stream(w->kube, url, ask_s * 1000 + GRACE_MS, on_data, on_end, w);
     if (initial)
-        loop_timer_set(w->timer, LATE_MS);
+        loop_timer_set(w->timer, w->late_ms);
     else
         loop_timer_off(w->timer);
 }
@@ -323,6 +325,8 @@ static void wait_a_while(struct kube_watch *w, enum refl_event ev)
 {
     int64_t ms = refl_wait_ms(w->failures++, arc4random());
 
+    if (ms > w->backoff_max_ms)
+        ms = w->backoff_max_ms;
     if (ms < w->asked_to_wait_ms)
         ms = w->asked_to_wait_ms;
     w->asked_to_wait_ms = 0;
@@ -381,6 +385,8 @@ struct kube_watch *kube_watch_new(struct kube *k, const struct kube_watch_opts *
     w->path = kube_path_with(xstrdup(opts->path), "labelSelector", opts->label_selector);
     w->path = kube_path_with(w->path, "fieldSelector", opts->field_selector);
     w->state = R_IDLE;
+    w->backoff_max_ms = INT64_MAX;
+    w->late_ms = LATE_MS;
     frames_init(&w->frames);
     w->timer = loop_timer_new(kube_loop(k), on_timer, w);
     loop_timer_set(w->timer, 0);
@@ -396,6 +402,11 @@ void kube_watch_free(struct kube_watch *w)
     w->dead = true;
     if (w->n_calls_out == 0)
         really_free(w);
+}
+
+void kube_watch_hurry(struct kube_watch *w, int64_t wait_max_ms)
+{
+    w->backoff_max_ms = w->late_ms = wait_max_ms;
 }
 
 bool kube_watch_is_synced(const struct kube_watch *w)
