@@ -232,9 +232,9 @@ static bool take_reply(struct runner *r, const struct call *call, const cJSON *b
     }
     if (!strcmp(call->method, "DELETE"))
         return take_deleted(r, call, body);
-    if (!strcmp(call->method, "GET") || call->kind < 0)
+    if (!strcmp(call->method, "GET"))
         return true;
-    return json_get_str(body, "metadata.uid") && put(r, call->kind, body, SCENE_REPLY);
+    return call->kind >= 0 && json_get_str(body, "metadata.uid") && put(r, call->kind, body, SCENE_REPLY);
 }
 
 static void on_reply(void *arg, const struct kube_reply *reply)
