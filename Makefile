@@ -142,7 +142,7 @@ deps:
 
 .PHONY: test-programs test-run
 # text and manifests are the same under a sanitizer
-SCRIPTS := $(if $(SAN),,tests/lint/run tests/deploy/run.sh) $(wildcard tests/e2e/run.sh)
+SCRIPTS := $(if $(SAN),,tests/lint/run tests/deploy/run.sh tests/golden/check_manifests.sh) $(wildcard tests/e2e/run.sh)
 test-programs: all $(if $(SIM_MAIN),sim) $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(E2E_TESTS)
 test-run: test-programs
 	@tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(SCRIPTS)
@@ -160,7 +160,7 @@ demo:
 	@exec tests/demo/demo.sh
 
 e2e: all sim $(E2E_TESTS)
-	@tests/run tests/e2e/run.sh
+	@tests/run tests/e2e/run.sh tests/e2e/crd_cases.sh
 
 bench: all sim $(BENCHES)
 	tests/bench/run
