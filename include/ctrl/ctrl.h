@@ -1,0 +1,43 @@
+/*
+ * ctrl/ctrl.h - the shell around the core: watches in, passes over keys, writes out.
+ *
+ * Not pure. One controller per process, a guest of the loop. A pass takes one key from the
+ * queue, observes (Secret, Redis nodes), lets plan_step decide, carries the plan out, and
+ * ends. Passes of different keys run side by side; a key never runs twice at once.
+ * Nothing is decided before every watch has its first list; nothing is written without the lease.
+ */
+#ifndef CTRL_CTRL_H
+#define CTRL_CTRL_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "kube/client.h"
+#include "loop/loop.h"
+
+struct ctrl;
+
+struct ctrl_config {
+    const char *const *namespaces; /* lent for good; n 0: all */
+    size_t n_namespaces;
+    const char *identity;          /* who we are: lease holder and event reporter; lent for good */
+    const char *lease_namespace;   /* NULL: no leader election, always leader */
+    const char *lease_name;
+    int32_t max_passes;            /* at once */
+};
+
+/* kube is lent. */
+struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_config *cfg);
+void ctrl_start(struct ctrl *c);
+/* No new pass begins; on_stopped is called when those under way have ended and the lease is given
+ * back, or after 10 s. */
+void ctrl_stop(struct ctrl *c, void (*on_stopped)(void *arg), void *arg);
+void ctrl_free(struct ctrl *c);
+
+/* Every watch has its first list (a follower is ready too: it could take over). why: what is
+ * missing, appended when not. */
+bool ctrl_is_ready(const struct ctrl *c, struct buf *why);
+/* Prometheus text. */
+void ctrl_render_metrics(struct ctrl *c, struct buf *out);
+
+#endif

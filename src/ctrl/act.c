@@ -1,0 +1,434 @@
+/*
+ * Carries out a plan, one action after another: the status first when it is a promise to ourselves,
+ * last when it is a report.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "json/owned.h"
+#include "kube/path.h"
+#include "shell.h"
+
+enum { APPLY_DEADLINE_MS = 2000 };
+
+static void next(struct pass *p);
+static void write_status(struct pass *p, void (*then)(struct pass *p));
+
+static void write_out(struct pass *p, const struct kube_request *req, void (*on_reply)(void *arg, const struct kube_reply *reply))
+{
+    struct err e;
+
+    if (!ctrl_may_write(p->c)) {
+        err_set(&e, ERR_RETRY, "not the leader any more: nothing is written");
+        pass_end(p, &e, -1);
+        return;
+    }
+    p->n_writes++;
+    metric_inc(p->c->m.writes);
+    kube_send(p->c->kube, req, on_reply, p);
+}
+
+/* --- the end of a pass --- */
+
+static void end_ok(struct pass *p)
+{
+    pass_end(p, NULL, p->acted ? 0 : p->plan.look_again_ms);
+}
+
+static void end_failed(struct pass *p)
+{
+    pass_end(p, &p->failed, -1);
+}
+
+static const char *failure_reason(enum err_kind kind)
+{
+    static const char *const reasons[N_ERR_KINDS] = {
+        [ERR_NONE] = "Failed",       [ERR_RETRY] = "ApiServerTrouble", [ERR_CONFLICT] = "Conflict", [ERR_ABSENT] = "Gone",
+        [ERR_DENIED] = "Forbidden", [ERR_INVALID] = "Rejected",       [ERR_BUG] = "Bug",
+    };
+
+    return reasons[kind];
+}
+
+static void fail(struct pass *p, const struct err *e)
+{
+    p->failed = *e;
+    log_warn("action failed", F("service", p->key), F("error", (const char *)e->msg), F("then", err_kind_name(e->kind)));
+    if (e->kind == ERR_CONFLICT || e->kind == ERR_RETRY) {
+        end_failed(p); /* passing trouble: the next pass tells, when it is still there */
+        return;
+    }
+    p->plan.rule = "act";
+    p->plan.reason = failure_reason(e->kind);
+    p->plan.stalled = true;
+    memcpy(p->plan.message, e->msg, sizeof(p->plan.message));
+    write_status(p, end_failed);
+}
+
+/* --- status --- */
+
+static void emit_events(struct pass *p)
+{
+    struct status_event ev[STATUS_EVENTS_MAX];
+    size_t n = status_events(&p->o, p->status_next, &p->plan, ev);
+
+    for (size_t i = 0; i < n; i++)
+        events_emit(p->c->events, &p->o, &ev[i]);
+}
+
+static void on_status(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+
+    if (reply->err.kind == ERR_ABSENT) {
+        pass_end(p, NULL, -1); /* deleted meanwhile */
+        return;
+    }
+    if (reply->err.kind != ERR_NONE) {
+        struct err e = reply->err;
+
+        log_warn("status not written", F("service", p->key), F("error", (const char *)e.msg));
+        pass_end(p, &e, -1);
+        return;
+    }
+    emit_events(p);
+    cJSON_Delete(p->status_now);
+    p->o.status = p->status_now = TAKE(p->status_next);
+    cache_put_service(p->c->cache, reply->body);
+    p->then(p);
+}
+
+static void write_status(struct pass *p, void (*then)(struct pass *p))
+{
+    AUTO_FREE char *path = kube_path("/apis/" API_VERSION, p->o.ns, API_PLURAL, p->o.name, "status");
+    AUTO_FREE char *query = kube_path_apply(path, API_MANAGER, true);
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    pass_refresh(p);
+    cJSON_Delete(p->status_next);
+    p->status_next = status_build(&p->o, &p->plan);
+    if (json_equal(p->status_next, p->o.status)) {
+        then(p);
+        return;
+    }
+    p->then = then;
+    json_str(body, "apiVersion", API_VERSION);
+    json_str(body, "kind", API_KIND);
+    json_str(json_obj(body, "metadata"), "name", p->o.name);
+    json_str(json_obj(body, "metadata"), "namespace", p->o.ns);
+    /* a resource re-created under this name must not inherit what was observed of the old one */
+    json_str(json_obj(body, "metadata"), "uid", p->o.uid);
+    json_put_dup(body, "status", p->status_next);
+    write_out(p, &(struct kube_request){ .method = "PATCH", .path = query, .content_type = KUBE_APPLY_TYPE, .body = body },
+              on_status);
+}
+
+/* --- children --- */
+
+static struct action *current(struct pass *p)
+{
+    return &p->plan.actions[p->next_action];
+}
+
+static char *child_path(struct pass *p, enum child c)
+{
+    char name[512];
+
+    if (!child_name(c, p->o.name, name, sizeof(name)))
+        name[0] = '\0';
+    return kube_path(child_types[c].api_path, p->o.ns, child_types[c].plural, name, NULL);
+}
+
+static void fail_child(struct pass *p, const struct err *from)
+{
+    struct err e = *from;
+
+    err_wrap(&e, "%s", child_types[current(p)->child].label);
+    fail(p, &e);
+}
+
+static void done_with_action(struct pass *p)
+{
+    p->next_action++;
+    next(p);
+}
+
+/* What the server holds now is what we wanted: remembered, so that it is not compared again. */
+static void remember_match(struct pass *p, const cJSON *live)
+{
+    const struct action *a = current(p);
+    struct entry *entry;
+    struct record *r;
+
+    track_set_foreign(p->track, a->child, NULL, 0);
+    if (a->child == CHILD_REDIS_SECRET) {
+        p->track->secret_read_ms = 0;
+        p->track->password_is_known = true;
+        if (record_from(a->child, live, &p->track->secret_record))
+            p->track->secret = SECRET_HELD;
+        r = &p->track->secret_record;
+    } else {
+        cache_put_child(p->c->cache, child_types[a->child].kind, live);
+        entry = cache_get(p->c->cache, p->key);
+        r = entry ? entry->child[a->child] : NULL;
+    }
+    if (!r)
+        return;
+    r->matched_hash = owned_hash(a->body);
+    r->matched_owned = r->owned_hash;
+}
+
+static void on_applied(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+
+    if (reply->err.kind != ERR_NONE) {
+        fail_child(p, &reply->err);
+        return;
+    }
+    p->acted = true;
+    remember_match(p, reply->body);
+    done_with_action(p);
+}
+
+static void patch_child(struct pass *p, bool force)
+{
+    struct action *a = current(p);
+    AUTO_FREE char *path = child_path(p, a->child);
+    AUTO_FREE char *query = kube_path_apply(path, API_MANAGER, force);
+
+    write_out(p, &(struct kube_request){ .method = "PATCH", .path = query, .content_type = KUBE_APPLY_TYPE, .body = a->body },
+              on_applied);
+}
+
+static void on_handed_over(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+
+    if (reply->err.kind != ERR_NONE)
+        fail_child(p, &reply->err);
+    else
+        patch_child(p, true);
+}
+
+/* spec.replicas gets a second owner before we drop it: dropped by its only owner it would fall to 1.
+ * The resourceVersion makes a number that moved meanwhile a conflict instead of a loss. */
+static void hand_over(struct pass *p, const cJSON *live)
+{
+    struct action *a = current(p);
+    AUTO_FREE char *path = child_path(p, a->child);
+    AUTO_FREE char *query = kube_path_apply(path, API_MANAGER_INIT, true);
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    json_str(body, "apiVersion", child_types[a->child].api_version);
+    json_str(body, "kind", child_types[a->child].kind);
+    json_put_dup(json_obj(body, "metadata"), "name", json_at(live, "metadata.name"));
+    json_put_dup(json_obj(body, "metadata"), "namespace", json_at(live, "metadata.namespace"));
+    json_put_dup(json_obj(body, "metadata"), "resourceVersion", json_at(live, "metadata.resourceVersion"));
+    json_put_dup(json_obj(body, "spec"), "replicas", json_at(live, "spec.replicas"));
+    write_out(p, &(struct kube_request){ .method = "PATCH", .path = query, .content_type = KUBE_APPLY_TYPE, .body = body },
+              on_handed_over);
+}
+
+static void leave_foreign(struct pass *p, const cJSON *live, const struct record *r)
+{
+    enum child c = current(p)->child;
+    const cJSON *ref, *owner = NULL;
+    char whose[96];
+
+    if (r->is_ours) { /* a deleted predecessor's: the garbage collector is on its way */
+        cache_put_child(p->c->cache, child_types[c].kind, live);
+        done_with_action(p);
+        return;
+    }
+    cJSON_ArrayForEach(ref, json_at(live, "metadata.ownerReferences"))
+        if (json_get_bool(ref, "controller", false))
+            owner = ref;
+    if (owner)
+        snprintf(whose, sizeof(whose), "is controlled by %.30s %.40s", json_get_str(owner, "kind"), json_get_str(owner, "name"));
+    else
+        snprintf(whose, sizeof(whose), "was not made by everserve");
+    track_set_foreign(p->track, c, whose, loop_now_ms());
+    p->acted = true; /* the next pass says so */
+    done_with_action(p);
+}
+
+static void compare(struct pass *p, const cJSON *live, const struct record *r)
+{
+    struct action *a = current(p);
+    const cJSON *fields = owned_fields(live, API_MANAGER);
+    struct err why = { 0 };
+
+    if (r->deleting) {
+        done_with_action(p);
+    } else if (a->hand_over_replicas && r->owns_replicas && !r->init_owns_replicas) {
+        hand_over(p, live);
+    } else if (fields && owned_matches(live, fields, a->body, &why)) {
+        metric_inc(p->c->m.skipped_writes);
+        remember_match(p, live);
+        done_with_action(p);
+    } else {
+        log_debug("child differs", F("service", p->key), F("child", child_types[a->child].label),
+                  F("why", (const char *)why.msg));
+        patch_child(p, true);
+    }
+}
+
+static void on_live(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+    struct action *a = current(p);
+    struct record r;
+    struct err e;
+
+    if (reply->err.kind == ERR_ABSENT) {
+        cache_child_absent(p->c->cache, p->key, a->child);
+        patch_child(p, false); /* no force: should somebody be faster, it is theirs */
+        return;
+    }
+    if (reply->err.kind != ERR_NONE) {
+        fail_child(p, &reply->err);
+        return;
+    }
+    if (!record_from(a->child, reply->body, &r)) {
+        err_set(&e, ERR_RETRY, "the server sent an object without uid");
+        fail_child(p, &e);
+    } else if (!record_is_ours(&r, p->o.uid)) {
+        leave_foreign(p, reply->body, &r);
+    } else if (a->create_only) {
+        p->track->secret_read_ms = 0;
+        err_set(&e, ERR_CONFLICT, "is there after all");
+        fail_child(p, &e);
+    } else {
+        compare(p, reply->body, &r);
+    }
+}
+
+static void apply_child(struct pass *p)
+{
+    AUTO_FREE char *path = child_path(p, current(p)->child);
+
+    kube_send(p->c->kube, &(struct kube_request){ .method = "GET", .path = path }, on_live, p);
+}
+
+static void on_deleted(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+
+    if (reply->err.kind != ERR_NONE && reply->err.kind != ERR_ABSENT) {
+        fail_child(p, &reply->err);
+        return;
+    }
+    p->acted = true;
+    if (reply->err.kind == ERR_ABSENT)
+        cache_child_absent(p->c->cache, p->key, current(p)->child);
+    done_with_action(p);
+}
+
+static void delete_child(struct pass *p)
+{
+    enum child c = current(p)->child;
+    struct entry *entry = cache_get(p->c->cache, p->key);
+    AUTO_FREE char *path = child_path(p, c);
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    if (!entry || !entry->child[c]) {
+        done_with_action(p);
+        return;
+    }
+    json_str(body, "apiVersion", "v1");
+    json_str(body, "kind", "DeleteOptions");
+    json_str(body, "propagationPolicy", "Background");
+    json_str(json_obj(body, "preconditions"), "uid", entry->child[c]->uid);
+    write_out(p, &(struct kube_request){ .method = "DELETE", .path = path, .body = body }, on_deleted);
+}
+
+/* --- Redis --- */
+
+static void on_redis(void *arg, const struct redis_result *results, size_t n, enum reply_class worst)
+{
+    struct pass *p = arg;
+
+    for (size_t i = 0; i < n; i++)
+        if (results[i].what > REPLY_ALREADY)
+            log_warn("Redis refused a step", F("service", p->key), F("step", p->plan.redis.step),
+                     F("pod", p->members[p->plan.redis.commands.items[i].member].pod),
+                     F("error", (const char *)results[i].error), F("meaning", reply_class_name(results[i].what)));
+    (void)worst; /* whatever came of it, the next snapshot tells */
+    done_with_action(p);
+}
+
+static void step_redis(struct pass *p)
+{
+    const struct commands *cmds = &p->plan.redis.commands;
+    size_t n = p->o.redis.expected.n_members;
+    AUTO_FREE struct redis_target *targets = xcalloc(n, sizeof(*targets));
+    struct redis_auth auth = { .password = p->track->password };
+    struct err e;
+
+    if (!ctrl_may_write(p->c)) {
+        err_set(&e, ERR_RETRY, "not the leader any more: nothing is sent to Redis");
+        pass_end(p, &e, -1);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
+    for (size_t i = 0; i < cmds->n; i++)
+        metric_inc(p->c->m.redis_commands);
+    redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);
+}
+
+/* --- the list --- */
+
+/* Somebody undoes our writes as fast as we make them: said, while the queue slows us down. */
+static void say_fight(struct pass *p)
+{
+    const char *child = "a child", *other = "another manager";
+
+    for (size_t i = 0; i < p->plan.n_actions; i++) {
+        const struct record *r = p->plan.actions[i].kind == ACT_APPLY ? p->o.child[p->plan.actions[i].child] : NULL;
+
+        if (!r)
+            continue;
+        child = child_types[p->plan.actions[i].child].label;
+        other = r->other_manager[0] ? r->other_manager : other;
+    }
+    p->plan.rule = "act";
+    p->plan.reason = "WriteFight";
+    p->plan.stalled = true;
+    snprintf(p->plan.message, sizeof(p->plan.message),
+             "%s keeps being changed back, last by %s: let one of the two manage it", child, other);
+}
+
+static void next(struct pass *p)
+{
+    static void (*const run[])(struct pass *p) = {
+        [ACT_APPLY] = apply_child,
+        [ACT_DELETE] = delete_child,
+        [ACT_REDIS] = step_redis,
+    };
+
+    if (p->next_action < p->plan.n_actions) {
+        run[current(p)->kind](p);
+        return;
+    }
+    if (p->acted && !queue_is_tripped(p->c->queue, p->key, loop_now_ms())) {
+        end_ok(p); /* what was done shows at the next pass, which reports it: one status, not two */
+        return;
+    }
+    if (p->acted) {
+        pass_refresh(p);
+        say_fight(p);
+    }
+    write_status(p, end_ok);
+}
+
+void act_run(struct pass *p)
+{
+    if (p->plan.status_first)
+        write_status(p, next);
+    else
+        next(p);
+}

@@ -1,0 +1,148 @@
+#include "ctrl/ctrl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "shell.h"
+
+enum { STOP_MS = 10000 };
+
+static void turn(void *arg);
+
+static void on_changed(void *arg, const char *key)
+{
+    struct ctrl *c = arg;
+
+    /* what a first list brings may wait; what changes now may not */
+    queue_add(c->queue, key, watches_are_synced(c, NULL) ? QUEUE_HIGH : QUEUE_LOW, 0);
+    ctrl_wake(c);
+}
+
+static void on_lease(void *arg, bool held)
+{
+    struct ctrl *c = arg;
+
+    log_info(held ? "leading" : "not leading: nothing is written until the Lease is ours again",
+             F("identity", c->cfg.identity));
+    /* a follower looked at nothing: every key gets its pass */
+    for (struct entry *e = cache_next(c->cache, NULL); held && e; e = cache_next(c->cache, e))
+        queue_add(c->queue, e->key, QUEUE_LOW, 0);
+    ctrl_wake(c);
+}
+
+struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_config *cfg)
+{
+    struct ctrl *c = xcalloc(1, sizeof(*c));
+
+    *c = (struct ctrl){ .loop = l, .kube = kube, .cfg = *cfg };
+    c->cache = cache_new(on_changed, c);
+    c->queue = queue_new();
+    c->timer = loop_timer_new(l, turn, c);
+    c->tracks = map_new();
+    c->events = events_new(c);
+    ctrl_metrics_init(&c->m);
+    return c;
+}
+
+void ctrl_start(struct ctrl *c)
+{
+    watches_start(c);
+    if (c->cfg.lease_namespace)
+        c->lease = lease_new(c->kube,
+                             &(struct lease_opts){ .ns = c->cfg.lease_namespace,
+                                                   .name = c->cfg.lease_name,
+                                                   .identity = c->cfg.identity },
+                             on_lease, c);
+}
+
+void ctrl_free(struct ctrl *c)
+{
+    if (!c)
+        return;
+    lease_free(c->lease);
+    watches_free(c);
+    loop_timer_free(c->timer);
+    loop_timer_free(c->stop_timer);
+    map_free(c->tracks, track_free);
+    events_free(c->events);
+    queue_free(c->queue);
+    cache_free(c->cache);
+    metrics_free(c->m.registry);
+    free(c);
+}
+
+bool ctrl_may_write(const struct ctrl *c)
+{
+    return !c->cfg.lease_namespace || (c->lease && lease_is_held(c->lease, loop_now_ms()));
+}
+
+bool ctrl_is_ready(const struct ctrl *c, struct buf *why)
+{
+    return watches_are_synced(c, why);
+}
+
+/* "Absent from the cache" means nothing before every watch has its first list. */
+static bool may_work(const struct ctrl *c)
+{
+    return !c->stopping && ctrl_may_write(c) && watches_are_synced(c, NULL);
+}
+
+static void turn(void *arg)
+{
+    struct ctrl *c = arg;
+    int64_t now_ms = loop_now_ms(), due_ms, waited_ms;
+    const char *key;
+
+    if (!may_work(c))
+        return;
+    while (c->n_passes < c->cfg.max_passes && (key = queue_take(c->queue, now_ms, &waited_ms))) {
+        metric_observe_ms(c->m.queue_time, waited_ms);
+        c->n_passes++;
+        pass_start(c, key);
+    }
+    due_ms = queue_next_due_ms(c->queue);
+    if (c->n_passes < c->cfg.max_passes && due_ms != INT64_MAX)
+        loop_timer_set(c->timer, due_ms - now_ms);
+}
+
+void ctrl_wake(struct ctrl *c)
+{
+    loop_timer_set(c->timer, 0);
+}
+
+static void stopped(void *arg)
+{
+    struct ctrl *c = arg;
+
+    loop_timer_off(c->stop_timer);
+    c->on_stopped(c->stopped_arg);
+}
+
+static void give_back(struct ctrl *c)
+{
+    if (c->lease)
+        lease_release(c->lease, stopped, c);
+    else
+        stopped(c);
+}
+
+void ctrl_pass_ended(struct ctrl *c)
+{
+    c->n_passes--;
+    if (c->stopping && !c->n_passes)
+        give_back(c);
+    else
+        ctrl_wake(c);
+}
+
+void ctrl_stop(struct ctrl *c, void (*on_stopped)(void *arg), void *arg)
+{
+    c->stopping = true;
+    c->on_stopped = on_stopped;
+    c->stopped_arg = arg;
+    c->stop_timer = loop_timer_new(c->loop, stopped, c);
+    loop_timer_set(c->stop_timer, STOP_MS);
+    if (!c->n_passes)
+        give_back(c);
+}

@@ -1,0 +1,225 @@
+/*
+ * One pass over one key: look, decide, act, end. Every step that talks is asynchronous; the pass
+ * is the state between them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "shell.h"
+
+enum { PROBE_DEADLINE_MS = 1000 };
+
+static void free_pass(struct pass *p)
+{
+    plan_done(&p->plan);
+    latch_done(&p->o.redis.latch);
+    views_free(p->views, p->n_views);
+    members_free(p->members, p->o.redis.expected.n_members);
+    for (size_t i = 0; i < p->n_pods; i++)
+        pod_done(&p->pods[i]);
+    free(p->pods);
+    if (p->svc_ok)
+        isvc_done(&p->svc);
+    cJSON_Delete(p->status_next);
+    cJSON_Delete(p->status_now);
+    cJSON_Delete(p->doc);
+    free(p->key);
+    free(p);
+}
+
+static void count(struct ctrl *c, const struct err *e, int64_t again_ms, int64_t took_ms)
+{
+    enum counter what = e && e->kind != ERR_CONFLICT ? RECONCILE_ERROR
+                        : e                          ? RECONCILE_REQUEUE
+                        : again_ms >= 0              ? RECONCILE_REQUEUE_AFTER
+                                                     : RECONCILE_SUCCESS;
+
+    metric_inc(c->m.reconcile[what]);
+    if (what == RECONCILE_ERROR)
+        metric_inc(c->m.reconcile_errors);
+    metric_observe_ms(c->m.reconcile_time, took_ms);
+}
+
+void pass_end(struct pass *p, const struct err *e, int64_t again_ms)
+{
+    struct ctrl *c = p->c;
+    int64_t now_ms = loop_now_ms();
+
+    if (e && e->kind == ERR_NONE)
+        e = NULL;
+    count(c, e, again_ms, now_ms - p->started_ms);
+    queue_done(c->queue, p->key,
+               &(struct queue_result){ e ? e->kind : ERR_NONE, e ? e->retry_after_ms : 0, again_ms, p->n_writes }, now_ms);
+    free_pass(p);
+    ctrl_pass_ended(c);
+}
+
+/* Said when it changed or when something is done; a line nobody could act on is debug. */
+static void say(struct pass *p)
+{
+    AUTO_FREE char *text = plan_render(&p->plan);
+    struct track *t = p->track;
+    char *again = strstr(text, " again in ");
+    uint64_t said;
+
+    if (again)
+        *again = '\0';
+    said = str_hash(STR_HASH_INIT, text, strlen(text));
+    if (said == t->said) {
+        log_debug("plan", F("service", p->key), F("plan", text));
+        return;
+    }
+    t->said = said;
+    log_info("plan", F("service", p->key), F("plan", text));
+}
+
+void pass_refresh(struct pass *p)
+{
+    struct entry *entry = cache_get(p->c->cache, p->key);
+    struct track *t = p->track;
+    int64_t now_ms = loop_now_ms();
+
+    for (int i = 0; i < N_CHILDREN; i++) {
+        p->o.child[i] = entry ? entry->child[i] : NULL;
+        p->o.foreign[i] = t->foreign[i] && now_ms - t->foreign_ms[i] < FOREIGN_AGAIN_MS ? t->foreign[i] : NULL;
+    }
+    if (t->secret == SECRET_HELD)
+        p->o.child[CHILD_REDIS_SECRET] = &t->secret_record;
+    p->o.now_ms = now_ms;
+    p->o.wall_ms = loop_wall_ms();
+}
+
+static void decide(struct pass *p)
+{
+    struct track *t = p->track;
+
+    pass_refresh(p);
+    p->o.redis.settle = t->settle;
+    p->o.redis.views = p->views;
+    p->o.redis.secret = t->secret;
+    p->o.redis.password = t->password;
+    p->o.redis.password_is_known = t->password_is_known;
+    p->o.redis.problem = t->secret_problem;
+    plan_step(&p->o, &p->plan);
+    t->settle = p->plan.redis.settle;
+    say(p);
+    act_run(p);
+}
+
+static void on_views(void *arg, struct node_view *views, size_t n)
+{
+    struct pass *p = arg;
+
+    p->views = views;
+    p->n_views = n;
+    decide(p);
+}
+
+static bool anyone_has_an_address(const struct pass *p)
+{
+    for (size_t i = 0; i < p->o.redis.expected.n_members; i++)
+        if (!str_empty(p->members[i].ip))
+            return true;
+    return false;
+}
+
+static void probe(struct pass *p)
+{
+    size_t n = p->o.redis.expected.n_members;
+    AUTO_FREE struct redis_target *targets = NULL;
+    struct redis_auth auth = { .password = p->track->password };
+
+    if (p->track->secret == SECRET_BAD) {
+        p->o.redis.blocked = p->track->secret_problem;
+        decide(p);
+        return;
+    }
+    if (!p->track->password_is_known || !anyone_has_an_address(p)) {
+        decide(p);
+        return;
+    }
+    targets = xcalloc(n, sizeof(*targets));
+    for (size_t i = 0; i < n; i++)
+        targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
+    metric_inc(p->c->m.probes);
+    redis_probe_start(p->c->loop, targets, n, &auth, PROBE_DEADLINE_MS, on_views, p);
+}
+
+static void observe_redis(struct pass *p)
+{
+    const struct track *t = p->track;
+    bool fresh = t->secret_read_ms && loop_now_ms() - t->secret_read_ms < SECRET_AGAIN_MS;
+
+    if (!p->members)
+        decide(p);
+    else if (fresh)
+        probe(p);
+    else
+        secret_read(p, probe);
+}
+
+static void observe_service(struct pass *p)
+{
+    const cJSON *doc = p->doc;
+    struct err latch_err;
+
+    p->o.ns = json_get_str(doc, "metadata.namespace");
+    p->o.name = json_get_str(doc, "metadata.name");
+    p->o.uid = json_get_str(doc, "metadata.uid");
+    p->o.generation = json_get_int(doc, "metadata.generation", 0);
+    p->o.deleting = json_has(doc, "metadata.deletionTimestamp");
+    p->o.status = json_member(doc, "status");
+    p->svc_ok = isvc_decode(doc, &p->svc, &p->o.spec_err) == 0;
+    /* a latch that cannot be read must never look like "never formed" */
+    if (latch_from_status(p->o.status, &p->o.redis.latch, &latch_err) < 0) {
+        if (p->svc_ok)
+            isvc_done(&p->svc);
+        p->svc_ok = false;
+        p->o.spec_err = latch_err;
+    }
+    p->o.svc = p->svc_ok ? &p->svc : NULL;
+}
+
+static bool is_complete(const cJSON *doc)
+{
+    return json_get_str(doc, "metadata.namespace") && json_get_str(doc, "metadata.name") && json_get_str(doc, "metadata.uid");
+}
+
+/* Copied, because the cache may change while the pass waits for answers. */
+static void observe_pods(struct pass *p, const struct entry *entry)
+{
+    p->pods = xcalloc(entry->n_pods, sizeof(*p->pods));
+    p->n_pods = entry->n_pods;
+    for (size_t i = 0; i < entry->n_pods; i++) {
+        p->pods[i] = entry->pods[i];
+        p->pods[i].name = xstrdup(entry->pods[i].name);
+    }
+    p->o.pods = p->pods;
+    p->o.n_pods = p->n_pods;
+    p->members = members_expected(p->o.name, p->o.svc, &p->o.redis.latch, p->pods, p->n_pods, &p->o.redis.expected);
+}
+
+void pass_start(struct ctrl *c, const char *key)
+{
+    struct entry *entry = cache_get(c->cache, key);
+    struct pass *p = xcalloc(1, sizeof(*p));
+    struct err e = { 0 };
+
+    *p = (struct pass){ .c = c, .key = xstrdup(key), .started_ms = loop_now_ms() };
+    if (!entry || !entry->doc) {
+        track_forget(c, key); /* children go by their owner references */
+        pass_end(p, NULL, -1);
+        return;
+    }
+    if (json_parse(entry->doc, strlen(entry->doc), &p->doc, &e) < 0 || !is_complete(p->doc)) {
+        log_error("unreadable resource", F("service", key), F("error", (const char *)e.msg));
+        pass_end(p, NULL, -1);
+        return;
+    }
+    observe_service(p);
+    p->track = track_of(c, key, p->o.uid);
+    observe_pods(p, entry);
+    observe_redis(p);
+}

@@ -1,0 +1,132 @@
+/*
+ * What the files of this room share.
+ */
+#ifndef SRC_CTRL_SHELL_H
+#define SRC_CTRL_SHELL_H
+
+#include "base/map.h"
+#include "cache/cache.h"
+#include "ctrl/ctrl.h"
+#include "kube/lease.h"
+#include "kube/watch.h"
+#include "plan/plan.h"
+#include "queue/queue.h"
+#include "redis/apply.h"
+#include "redis/probe.h"
+#include "serve/metrics.h"
+#include "status/status.h"
+
+/* What is kept of a key between passes; losing it costs a look, never a decision. */
+struct track {
+    char uid[UID_SIZE];
+    char *password;         /* the last one known to work or made by us; wiped when freed */
+    bool password_is_known; /* the servers run with it */
+    enum secret_state secret;
+    struct record secret_record;
+    char secret_problem[200];
+    int64_t secret_read_ms; /* 0: read it again */
+    struct settle settle;
+    char *foreign[N_CHILDREN];
+    int64_t foreign_ms[N_CHILDREN];
+    uint64_t said; /* hash of the last line logged: not said twice */
+};
+
+enum counter {
+    RECONCILE_SUCCESS,
+    RECONCILE_ERROR,
+    RECONCILE_REQUEUE,
+    RECONCILE_REQUEUE_AFTER,
+    N_RECONCILE_RESULTS,
+};
+
+struct ctrl_metrics {
+    struct metrics *registry;
+    struct metric *reconcile[N_RECONCILE_RESULTS];
+    struct metric *reconcile_errors, *reconcile_time, *active_workers, *max_workers;
+    struct metric *queue_time, *leader, *writes, *skipped_writes, *redis_commands, *probes;
+};
+
+struct watched;
+struct events;
+
+struct ctrl {
+    struct loop *loop;
+    struct kube *kube;
+    struct ctrl_config cfg;
+    struct cache *cache;
+    struct queue *queue;
+    struct loop_timer *timer;
+    struct map *tracks;
+    struct watched *watched; /* watches.c */
+    size_t n_watched;
+    struct lease *lease; /* NULL without election */
+    struct events *events;
+    struct ctrl_metrics m;
+    int32_t n_passes;
+    bool stopping;
+    void (*on_stopped)(void *arg);
+    void *stopped_arg;
+    struct loop_timer *stop_timer;
+};
+
+/* ctrl.c */
+bool ctrl_may_write(const struct ctrl *c);
+void ctrl_wake(struct ctrl *c); /* something may be due */
+void ctrl_pass_ended(struct ctrl *c);
+
+/* track.c */
+struct track *track_of(struct ctrl *c, const char *key, const char *uid);
+void track_forget(struct ctrl *c, const char *key);
+void track_free(void *t);
+void track_set_password(struct track *t, const char *password, bool known);
+void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
+
+/* watches.c */
+void watches_start(struct ctrl *c);
+void watches_free(struct ctrl *c);
+bool watches_are_synced(const struct ctrl *c, struct buf *why);
+
+/* pass.c: observes, decides, hands to act.c, ends */
+struct pass {
+    struct ctrl *c;
+    char *key;
+    struct track *track;
+    cJSON *doc;
+    struct isvc svc;
+    bool svc_ok;
+    struct member *members;
+    struct pod *pods;
+    size_t n_pods;
+    struct node_view *views;
+    size_t n_views;
+    struct observed o;
+    struct plan plan;
+    int64_t started_ms;
+    size_t next_action;
+    unsigned n_writes;
+    bool acted;                   /* something was written: the next pass says how it stands */
+    struct err failed;            /* what ended the actions early */
+    cJSON *status_next, *status_now; /* about to be written; written in this pass */
+    void (*then)(struct pass *p); /* after the status is written */
+};
+void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller */
+/* Takes the newest records of children: what was looked up may have taken a while. */
+void pass_refresh(struct pass *p);
+/* kind ERR_NONE: again_ms from now at the latest, -1 only on change. */
+void pass_end(struct pass *p, const struct err *e, int64_t again_ms);
+
+/* secret.c: reads <name>-redis, then goes on with then(p) */
+void secret_read(struct pass *p, void (*then)(struct pass *p));
+
+/* act.c: carries out p->plan from p->next_action on, then pass_end */
+void act_run(struct pass *p);
+
+/* event.c */
+struct events *events_new(struct ctrl *c);
+void events_free(struct events *e);
+void events_emit(struct events *e, const struct observed *o, const struct status_event *ev);
+
+/* metrics.c */
+void ctrl_metrics_init(struct ctrl_metrics *m);
+
+#endif

@@ -1,0 +1,63 @@
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "shell.h"
+
+static void wipe(char **password)
+{
+    if (*password)
+        OPENSSL_cleanse(*password, strlen(*password));
+    free(*password);
+    *password = NULL;
+}
+
+void track_free(void *arg)
+{
+    struct track *t = arg;
+
+    wipe(&t->password);
+    for (int i = 0; i < N_CHILDREN; i++)
+        free(t->foreign[i]);
+    free(t);
+}
+
+struct track *track_of(struct ctrl *c, const char *key, const char *uid)
+{
+    struct track *t = map_get(c->tracks, key);
+
+    if (t && str_eq(t->uid, uid))
+        return t;
+    /* the same name, another resource: nothing of the old one may leak into it */
+    track_forget(c, key);
+    t = xcalloc(1, sizeof(*t));
+    if (!str_copy(t->uid, sizeof(t->uid), uid))
+        t->uid[0] = '\0';
+    map_put(c->tracks, key, t);
+    return t;
+}
+
+void track_forget(struct ctrl *c, const char *key)
+{
+    struct track *t = map_take(c->tracks, key);
+
+    if (t)
+        track_free(t);
+}
+
+void track_set_password(struct track *t, const char *password, bool known)
+{
+    char *copy = xstrdup(password);
+
+    wipe(&t->password);
+    t->password = copy;
+    t->password_is_known = known;
+}
+
+void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms)
+{
+    free(t->foreign[child]);
+    t->foreign[child] = whose ? xstrdup(whose) : NULL;
+    t->foreign_ms[child] = now_ms;
+}

@@ -1,0 +1,122 @@
+/*
+ * One watch per kind and namespace; what they see goes to the cache, what changed to the queue.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "kube/path.h"
+#include "shell.h"
+
+struct watched {
+    struct ctrl *c;
+    const char *kind;
+    const char *ns; /* NULL: all */
+    struct kube_watch *watch;
+    char trouble[256]; /* the last one, while it lasts */
+};
+
+static const struct kind {
+    const char *kind, *api_path, *plural;
+} kinds[] = {
+    { API_KIND, "/apis/" API_VERSION, API_PLURAL },
+    { "Pod", "/api/v1", "pods" },
+    { "Deployment", "/apis/apps/v1", "deployments" },
+    { "StatefulSet", "/apis/apps/v1", "statefulsets" },
+    { "Service", "/api/v1", "services" },
+    { "ConfigMap", "/api/v1", "configmaps" },
+    { "HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers" },
+    { "PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets" },
+    { "NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies" },
+};
+
+static void on_object(void *arg, enum kube_event event, const cJSON *obj)
+{
+    struct watched *w = arg;
+    struct cache *cache = w->c->cache;
+    bool gone = event == KUBE_DELETED;
+
+    if (str_eq(w->kind, API_KIND))
+        (gone ? cache_drop_service : cache_put_service)(cache, obj);
+    else if (str_eq(w->kind, "Pod"))
+        (gone ? cache_drop_pod : cache_put_pod)(cache, obj);
+    else
+        (gone ? cache_drop_child : cache_put_child)(cache, w->kind, obj);
+}
+
+static void on_list_start(void *arg)
+{
+    struct watched *w = arg;
+
+    cache_list_start(w->c->cache, w->kind, w->ns);
+}
+
+static void on_listed(void *arg)
+{
+    struct watched *w = arg;
+
+    cache_listed(w->c->cache, w->kind, w->ns);
+    if (w->trouble[0])
+        log_info("watch works again", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"));
+    w->trouble[0] = '\0';
+    ctrl_wake(w->c);
+}
+
+static void on_trouble(void *arg, const struct err *e)
+{
+    struct watched *w = arg;
+
+    if (!str_eq(w->trouble, e->msg)) /* said once, not at each try */
+        log_warn("watch in trouble", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"),
+                 F("error", (const char *)e->msg), F("then", err_kind_name(e->kind)));
+    snprintf(w->trouble, sizeof(w->trouble), "%s", e->msg);
+}
+
+static void start_one(struct ctrl *c, struct watched *w, const struct kind *k, const char *ns)
+{
+    static const struct kube_watch_handler handler = { on_object, on_list_start, on_listed, on_trouble };
+    AUTO_FREE char *path = kube_path(k->api_path, ns, k->plural, NULL, NULL);
+    struct kube_watch_opts opts = { path, str_eq(k->kind, API_KIND) ? NULL : API_MANAGED_BY, NULL };
+
+    *w = (struct watched){ .c = c, .kind = k->kind, .ns = ns };
+    w->watch = kube_watch_new(c->kube, &opts, &handler, w);
+}
+
+void watches_start(struct ctrl *c)
+{
+    size_t n_ns = c->cfg.n_namespaces ? c->cfg.n_namespaces : 1;
+    size_t n = 0;
+
+    c->watched = xcalloc(n_ns * COUNT(kinds), sizeof(*c->watched));
+    for (size_t i = 0; i < n_ns; i++)
+        for (size_t k = 0; k < COUNT(kinds); k++)
+            start_one(c, &c->watched[n++], &kinds[k], c->cfg.n_namespaces ? c->cfg.namespaces[i] : NULL);
+    c->n_watched = n;
+}
+
+void watches_free(struct ctrl *c)
+{
+    for (size_t i = 0; i < c->n_watched; i++)
+        kube_watch_free(c->watched[i].watch);
+    free(c->watched);
+    c->watched = NULL;
+    c->n_watched = 0;
+}
+
+bool watches_are_synced(const struct ctrl *c, struct buf *why)
+{
+    bool all = c->n_watched > 0;
+
+    for (size_t i = 0; i < c->n_watched; i++) {
+        const struct watched *w = &c->watched[i];
+
+        if (kube_watch_is_synced(w->watch))
+            continue;
+        all = false;
+        if (why)
+            buf_fmt(why, "%s in %s: first list not complete%s%s\n", w->kind, w->ns ? w->ns : "all namespaces",
+                    w->trouble[0] ? ": " : "", w->trouble);
+    }
+    return all;
+}
