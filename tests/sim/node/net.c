@@ -119,8 +119,10 @@ static uint32_t address_next(struct net *n)
 {
     uint32_t size = (uint32_t)(0xffffffffULL >> n->prefix_len);
 
-    if (n->next >= size) /* the last one is the broadcast address */
-        n->next = NET_FIRST;
+    if ((n->next & 0xff) == 0 || (n->next & 0xff) == 0xff) /* legal, but a surprise to many */
+        n->next += n->next & 1 ? 2 : 1;
+    if (n->next >= size)
+        n->next = NET_FIRST + 1;
     return n->base + n->next++;
 }
 

@@ -56,6 +56,19 @@ static void containers_new(struct pod *p)
         container_init(&p->containers[at++], p, i, ROLE_MAIN);
 }
 
+static const char *fault_wanted(const struct pod *p)
+{
+    const cJSON *a = json_member(json_at(p->obj, "metadata.annotations"), FAULT_ANNOTATION);
+
+    return cJSON_IsString(a) ? a->valuestring : "";
+}
+
+/* What asks for one deed has had it; what asks for a state is brought about again. */
+static void fault_recall(struct pod *p)
+{
+    snprintf(p->fault, sizeof(p->fault), "%s", str_has_prefix(fault_wanted(p), "kill") ? fault_wanted(p) : "");
+}
+
 /* An earlier simulator ran this pod: its processes are gone, the counts go on. */
 static void containers_recall(struct pod *p)
 {
@@ -64,7 +77,7 @@ static void containers_recall(struct pod *p)
     cJSON_ArrayForEach(s, json_at(p->obj, "status.containerStatuses"))
         for (size_t i = p->n_init; i < p->n_containers; i++)
             if (str_eq(p->containers[i].name, json_get_str(s, "name")) && json_has(s, "containerID"))
-                container_recall(&p->containers[i], (int)json_get_int(s, "restartCount", 0) + 1);
+                fault_recall(p), container_recall(&p->containers[i], (int)json_get_int(s, "restartCount", 0) + 1);
 }
 
 struct pod *pod_new(struct node *n, const cJSON *obj)
@@ -149,8 +162,7 @@ void pod_update(struct pod *p, const cJSON *obj)
 
 static void fault_step(struct pod *p)
 {
-    const cJSON *a = json_member(json_at(p->obj, "metadata.annotations"), FAULT_ANNOTATION);
-    const char *want = cJSON_IsString(a) ? a->valuestring : "";
+    const char *want = fault_wanted(p);
     struct err e = { 0 };
 
     if (p->net.ns < 0 || strncmp(p->fault, want, sizeof(p->fault) - 1) == 0)
@@ -190,7 +202,7 @@ static void power_on(struct pod *p)
         c->is_due = true;
         container_recall(c, has_run ? c->restarts + 1 : 0);
     }
-    p->fault[0] = 0;
+    fault_recall(p);
 }
 
 void pod_node_changed(struct pod *p, enum node_fault was)
