@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "sim/apiserver/apiserver.h"
 #include "sim/controllers/controllers.h"
 #include "sim/node/model.h"
 #include "sim/node/node_main.h"
@@ -15,6 +16,7 @@ static const struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the name */
     const char *help; /* NULL: not for people */
 } commands[] = {
+    { "apiserver", apiserver_main, "a Kubernetes API server in memory, with faults on request" },
     { "controllers", controllers_main, "Deployments, StatefulSets, scheduler, garbage collection ... for any API server" },
     { "up", up_main, "the whole local cluster; -- COMMAND runs in it" },
     { "exec", exec_main, "one more command in a running local cluster" },

@@ -1,0 +1,35 @@
+/*
+ * sim/apiserver/fill.h - the defaults of built-in kinds.
+ *
+ * Pure; in place, and done twice changes nothing more. Source: the defaulting
+ * functions of Kubernetes' API packages, and what a real server answers.
+ */
+#ifndef SIM_APISERVER_FILL_H
+#define SIM_APISERVER_FILL_H
+
+#include "json/json.h"
+
+void fill_pod_spec(cJSON *spec, bool is_pod);
+void fill_pod(cJSON *obj);
+void fill_deployment(cJSON *obj);
+void fill_replica_set(cJSON *obj);
+void fill_stateful_set(cJSON *obj);
+void fill_daemon_set(cJSON *obj);
+void fill_autoscaler(cJSON *obj);
+void fill_service(cJSON *obj);
+void fill_namespace(cJSON *obj);
+void fill_claim(cJSON *obj);
+void fill_volume(cJSON *obj);
+void fill_secret(cJSON *obj);
+void fill_network_policy(cJSON *obj);
+void fill_storage_class(cJSON *obj);
+void fill_binding(cJSON *obj);
+void fill_slice(cJSON *obj);
+void fill_crd(cJSON *obj);
+
+/* Sets a member only when it is absent. */
+void fill_str(cJSON *obj, const char *key, const char *value);
+void fill_int(cJSON *obj, const char *key, int64_t value);
+void fill_bool(cJSON *obj, const char *key, bool value);
+
+#endif
