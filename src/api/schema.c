@@ -299,13 +299,14 @@ static const struct field status_predictor_fields[] = {
 };
 
 static const struct field status_redis_fields[] = {
-    STATE("state", "Healthy, Degraded, Partial, Down, Unknown, Forming."),
+    STATE("state", "Healthy, Degraded, Partial, Down, Unknown, Forming, Migrating."),
     COUNTER("slotsOk", "Slots that are served, of 16384."),
     COUNTER("shards", "Masters that own slots."),
     COUNTER("nodes", "Nodes that answer."),
     STATE("version", "Of the server."),
-    { .name = "formed", .type = T_BOOL, .doc = "The cluster was formed once: it is never formed again." },
-    { .name = "nodeIds", .type = T_MAP, .max = 1024, .values = "64", .doc = "Pod to node id." },
+    { .name = "migrating", .type = T_BOOL, .doc = "Slots are on their way." },
+    { .name = "bootstrapped", .type = T_BOOL, .doc = "The cluster was formed once: it is never formed again." },
+    { .name = "plan", .type = T_ANY, .doc = "Who is who, decided before the first command was sent." },
     END,
 };
 
@@ -314,6 +315,8 @@ static const struct field status_scaling_fields[] = {
     { .name = "heldDown", .type = T_BOOL, .doc = "Steps down wait." },
     STATE("reason", "Why."),
     STATE("since", "Since when."),
+    { .name = "upSinceMs", .type = T_INT, .max = INT64_C(1) << 53, .doc = "Milliseconds since 1970." },
+    { .name = "downSinceMs", .type = T_INT, .max = INT64_C(1) << 53, .doc = "Milliseconds since 1970." },
     { .name = "frozen", .type = T_ANY, .doc = "What stays as it is meanwhile." },
     END,
 };

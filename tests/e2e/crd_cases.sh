@@ -3,7 +3,7 @@
 # names: a dry run, nothing is kept but the CRD itself. Prints TAP. The local cluster's server knows no CEL, so
 # this is for a real one.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 if [ -z "${KUBECONFIG-}" ]; then
     printf 'ok 1 - CRD cases # SKIP KUBECONFIG names no cluster\n1..1\n'
     exit 0
@@ -32,7 +32,7 @@ for body in "$tmp"/*; do
         echo "ok $n - CRD: $name"
     else
         echo "not ok $n - CRD: $name"
-        sed 's/^/# /' <<<"wanted $want $refused, the server said: $said"
+        echo "# wanted $want $refused, the server said: ${said//$'\n'/ }"
     fi
 done
 echo "1..$n"

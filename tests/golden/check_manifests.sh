@@ -2,7 +2,7 @@
 # What the operator would apply, against the schemas of a real API server: every golden file, and the output of
 # `everserve render` for every sample and every accepted case. Prints TAP.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 checker=${CONFORMANCE:-../shared/conformance}/manifests.py
 everserve=${B:-build}/everserve
 tmp=$(mktemp -d)
