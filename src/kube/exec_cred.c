@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,10 +8,10 @@
 /* RFC 3339 as Kubernetes prints it. False when it is something else. */
 static bool read_time(const char *text, int64_t *wall_ms)
 {
-    struct tm tm = { 0 };
+    struct tm tm = { 0 }, offset = { 0 };
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    int hours, minutes, used = 0;
     int64_t s;
+    bool east;
 
     if (!end)
         return false;
@@ -23,9 +22,13 @@ static bool read_time(const char *text, int64_t *wall_ms)
         *wall_ms = s * 1000;
         return true;
     }
-    if ((*end != '+' && *end != '-') || sscanf(end + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || end[1 + used])
+    east = *end == '+';
+    if (!east && *end != '-')
         return false;
-    *wall_ms = (s - (*end == '-' ? -1 : 1) * (hours * 3600 + minutes * 60)) * 1000;
+    end = strptime(end + 1, "%H:%M", &offset);
+    if (!end || *end)
+        return false;
+    *wall_ms = (s - (east ? 1 : -1) * (offset.tm_hour * 3600 + offset.tm_min * 60)) * 1000;
     return true;
 }
 

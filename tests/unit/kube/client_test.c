@@ -135,9 +135,12 @@ static const struct row {
     { "200 without a body is one", REPLY("200 OK", "", ""), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
     { "200 with half a body is one", REPLY("200 OK", "", "{\"metadata\":{\"na"), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
     { "200 from a proxy's login page is one", REPLY("200 OK", "", "<html>"), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
-    { "400 is invalid", REPLY("400 Bad Request", "", STATUS("BadRequest", "no such field")), 400, ERR_INVALID, true, false, 0, "HTTP 400: no such field" },
-    { "401 is denied", REPLY("401 Unauthorized", "", STATUS("Unauthorized", "Unauthorized")), 401, ERR_DENIED, true, false, 0, "Unauthorized" },
-    { "403 is denied", REPLY("403 Forbidden", "", STATUS("Forbidden", "pods is forbidden")), 403, ERR_DENIED, true, false, 0, "pods is forbidden" },
+    { "400 is invalid", REPLY("400 Bad Request", "", STATUS("BadRequest", "no such field")),
+      400, ERR_INVALID, true, false, 0, "HTTP 400: no such field" },
+    { "401 is denied", REPLY("401 Unauthorized", "", STATUS("Unauthorized", "Unauthorized")),
+      401, ERR_DENIED, true, false, 0, "Unauthorized" },
+    { "403 is denied", REPLY("403 Forbidden", "", STATUS("Forbidden", "pods is forbidden")),
+      403, ERR_DENIED, true, false, 0, "pods is forbidden" },
     { "404 is absent", REPLY("404 Not Found", "", STATUS("NotFound", "no x")), 404, ERR_ABSENT, true, false, 0, "no x" },
     { "404 without a status", REPLY("404 Not Found", "", "404 page not found"), 404, ERR_ABSENT, false, false, 0, "HTTP 404" },
     { "405 is invalid", REPLY("405 Method Not Allowed", "", "{}"), 405, ERR_INVALID, true, false, 0, "HTTP 405" },
@@ -145,13 +148,18 @@ static const struct row {
     { "410 says list again", REPLY("410 Gone", "", STATUS("Expired", "too old")), 410, ERR_RETRY, true, true, 0, "too old" },
     { "413 is invalid", REPLY("413 Too Large", "", ""), 413, ERR_INVALID, false, false, 0, "HTTP 413" },
     { "415 is invalid", REPLY("415 Unsupported", "", "{}"), 415, ERR_INVALID, true, false, 0, "HTTP 415" },
-    { "422 is invalid", REPLY("422 Unprocessable", "", STATUS("Invalid", "spec.replicas: Invalid value")), 422, ERR_INVALID, true, false, 0, "spec.replicas" },
-    { "429 obeys Retry-After", REPLY("429 Too Many", "Retry-After: 3\r\n", STATUS("TooManyRequests", "slow down")), 429, ERR_RETRY, true, false, 3000, "slow down" },
-    { "429 with the time in its body", REPLY("429 Too Many", "", "{\"details\":{\"retryAfterSeconds\":5}}"), 429, ERR_RETRY, true, false, 5000, "HTTP 429" },
+    { "422 is invalid", REPLY("422 Unprocessable", "", STATUS("Invalid", "spec.replicas: Invalid value")),
+      422, ERR_INVALID, true, false, 0, "spec.replicas" },
+    { "429 obeys Retry-After", REPLY("429 Too Many", "Retry-After: 3\r\n", STATUS("TooManyRequests", "slow down")),
+      429, ERR_RETRY, true, false, 3000, "slow down" },
+    { "429 with the time in its body", REPLY("429 Too Many", "", "{\"details\":{\"retryAfterSeconds\":5}}"),
+      429, ERR_RETRY, true, false, 5000, "HTTP 429" },
     { "500 is retried", REPLY("500 Oh", "", "oh"), 500, ERR_RETRY, false, false, 0, "HTTP 500" },
     { "503 obeys Retry-After", REPLY("503 No", "Retry-After: 1\r\n", ""), 503, ERR_RETRY, false, false, 1000, "HTTP 503" },
-    { "504 is retried", REPLY("504 Late", "", STATUS("Timeout", "Too large resource version: 9")), 504, ERR_RETRY, true, false, 0, "Too large" },
-    { "a message becomes one line", REPLY("400 Bad", "", STATUS("x", "a\\nb\\tc\\u001b[31m")), 400, ERR_INVALID, true, false, 0, "a b c [31m" },
+    { "504 is retried", REPLY("504 Late", "", STATUS("Timeout", "Too large resource version: 9")),
+      504, ERR_RETRY, true, false, 0, "Too large" },
+    { "a message becomes one line", REPLY("400 Bad", "", STATUS("x", "a\\nb\\tc\\u001b[31m")),
+      400, ERR_INVALID, true, false, 0, "a b c [31m" },
     { "a status that is a list", REPLY("400 Bad", "", "[1]"), 400, ERR_INVALID, true, false, 0, "HTTP 400: no reason given" },
     { "no answer", { "", 0, 0, HANG }, 0, ERR_RETRY, false, false, 0, "no answer" },
     { "a reset", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 0, 0, RESET }, 200, ERR_RETRY, false, false, 0, "" },
@@ -281,7 +289,8 @@ static void on_row(void *arg, const char *method, int status, int64_t n)
 
 static void requests_are_counted(void **state)
 {
-    static const struct script some[] = { REPLY("200 OK", "", "{}"), REPLY("200 OK", "", "{}"), REPLY("409 No", "", "{}"), { "", 0, 0, CLOSE } };
+    static const struct script some[] = { REPLY("200 OK", "", "{}"), REPLY("200 OK", "", "{}"), REPLY("409 No", "", "{}"),
+                                          { "", 0, 0, CLOSE } };
     struct fixture *f = *state;
     char seen[100] = "";
 

@@ -112,7 +112,9 @@ static void begin(void **state, const struct script *scripts, size_t n, const ch
 #define OK_ "HTTP/1.1 200 OK\r\n\r\n"
 #define NO(status) { "HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n", 0, 0, KEEP }
 #define PAGE(rv, more, items) \
-    { "HTTP/1.1 200 OK\r\n\r\n{\"kind\":\"ThingList\",\"apiVersion\":\"g/v1\",\"metadata\":{\"resourceVersion\":\"" rv "\"" more "},\"items\":[" items "]}", 0, 0, CLOSE }
+    { OK_ "{\"kind\":\"ThingList\",\"apiVersion\":\"g/v1\",\"metadata\":{\"resourceVersion\":\"" rv "\"" more "}," \
+          "\"items\":[" items "]}", \
+      0, 0, CLOSE }
 #define ITEM(name, rv) "{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" rv "\"}}"
 #define STREAM(text, end) { OK_ text, 0, 0, end }
 
@@ -221,13 +223,16 @@ static void the_stream_may_arrive_byte_by_byte(void **state)
 static void a_big_event_arrives_whole(void **state)
 {
     enum { BIG = 1500 * 1000 };
-    static char text[BIG + 500];
-    static struct script one = { text, 0, 16384, HANG };
+    static const char head[] = OK_ "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Thing\",\"metadata\":"
+                                   "{\"name\":\"a\",\"resourceVersion\":\"1\",\"x\":\"";
+    static const char tail[] = "\"}}}\n" END("9");
+    static char text[sizeof(head) + BIG + sizeof(tail)];
+    static const struct script one = { text, 0, 16384, HANG };
     struct fixture *f;
-    int n = sprintf(text, OK_ "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Thing\",\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\",\"x\":\"");
 
-    memset(text + n, 'x', BIG);
-    strcpy(text + n + BIG, "\"}}}\n" END("9"));
+    memcpy(text, head, sizeof(head) - 1);
+    memset(text + sizeof(head) - 1, 'x', BIG);
+    memcpy(text + sizeof(head) - 1 + BIG, tail, sizeof(tail));
     begin(state, &one, 1, "[+a]");
     f = *state;
     run(f);
