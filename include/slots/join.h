@@ -8,6 +8,7 @@
  *   replacement a fresh pod is introduced, then follows the owner that lacks replicas (B6)
  *   forget      ids that belong to nobody, own nothing, are followed by nobody, and failed
  *               for long, are forgotten by all at once (B7)
+ *   balance     a replica too many in one shard moves to where one lacks
  *   arm         replicas in sync, and masters, may take part in failover again
  * In the state Unknown nothing is sent. Slots are never assigned here.
  */

@@ -9,6 +9,7 @@
 #include "slots/tell.h"
 
 #define WAIT_MS 150
+#define LATER_MS 2000 /* for what a person has to mend */
 #define MESH_MAX_NODES 32
 
 struct form {
@@ -47,14 +48,14 @@ static bool is_alone(const struct form *f, size_t i)
 static bool rule_plan_fits(struct form *f)
 {
     if (f->plan->n_seats != f->m.n)
-        return stop(f->out, FORM_REFUSE, 0, "the formation was planned for %zu pods, now there are %zu",
+        return stop(f->out, FORM_REFUSE, LATER_MS, "the formation was planned for %zu pods, now there are %zu",
                     f->plan->n_seats, f->m.n);
     for (size_t i = 0; i < f->m.n; i++) {
         for (size_t s = 0; s < f->plan->n_seats; s++)
             if (str_eq(f->plan->seats[s].pod, f->m.x->members[i].pod))
                 f->seat[i] = &f->plan->seats[s];
         if (!f->seat[i])
-            return stop(f->out, FORM_REFUSE, 0, "the formation was planned without %s", name(f, i));
+            return stop(f->out, FORM_REFUSE, LATER_MS, "the formation was planned without %s", name(f, i));
     }
     return false;
 }
@@ -75,7 +76,7 @@ static bool rule_same_pods(struct form *f)
         if (str_eq(f->seat[i]->id, f->m.me[i]->id))
             continue;
         if (!view_is_fresh(&f->m.views[i], &why))
-            return stop(f->out, FORM_REFUSE, 0, "%s has another identity than planned, and %.80s", name(f, i),
+            return stop(f->out, FORM_REFUSE, LATER_MS, "%s has another identity than planned, and %.80s", name(f, i),
                         why.msg);
         return stop(f->out, FORM_RECORD, 0, "%s came back empty, with a new id", name(f, i));
     }
@@ -100,10 +101,10 @@ static bool rule_no_strangers(struct form *f)
             if (row->flags & NODE_HANDSHAKE || merged_find(&f->m, row->id) != MERGED_NONE)
                 continue;
             if (row->n_ranges || has_follower(&f->m, row->id))
-                return stop(f->out, FORM_REFUSE, 0, "%.8s owned slots and is gone; %s still knows it", row->id,
+                return stop(f->out, FORM_REFUSE, LATER_MS, "%.8s owned slots and is gone; %s still knows it", row->id,
                             name(f, i));
             if (row->connected && !(row->flags & (NODE_FAIL | NODE_PFAIL | NODE_NOADDR)))
-                return stop(f->out, FORM_REFUSE, 0, "%s knows %.8s at %s:%u, which is none of our pods", name(f, i),
+                return stop(f->out, FORM_REFUSE, LATER_MS, "%s knows %.8s at %s:%u, which is none of our pods", name(f, i),
                             row->id, row->ip, row->port);
             tell_id(&f->out->commands, CMD_FORGET, i, row->id);
         }
@@ -120,10 +121,10 @@ static bool rule_nothing_foreign(struct form *f)
         slot_set_add(&share, slot_share(f->seat[i]->shard, f->plan->shards));
         slot_set_minus(&own, &share);
         if (slot_set_count(&own))
-            return stop(f->out, FORM_REFUSE, 0, "%s owns slots %s, which are planned for another", name(f, i),
+            return stop(f->out, FORM_REFUSE, LATER_MS, "%s owns slots %s, which are planned for another", name(f, i),
                         slot_set_render(&own, text, sizeof(text)));
         if (f->m.views[i].keys > 0 && !merged_owns(&f->m, i) && !f->m.views[i].is_replica)
-            return stop(f->out, FORM_REFUSE, 0, "%s holds %lld keys and owns no slots", name(f, i),
+            return stop(f->out, FORM_REFUSE, LATER_MS, "%s holds %lld keys and owns no slots", name(f, i),
                         (long long)f->m.views[i].keys);
     }
     return false;

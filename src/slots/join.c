@@ -9,6 +9,7 @@
 #include "slots/tell.h"
 
 #define WAIT_MS 250
+#define LATER_MS 2000 /* for what a person has to mend */
 #define MESH_MAX_NODES 32
 #define NODE_TIMEOUT_MS 5000
 
@@ -122,7 +123,7 @@ static bool rule_cluster_exists(struct join *j)
 {
     j->hub = find_hub(j);
     return j->hub == MERGED_NONE &&
-           stop(j->out, JOIN_REFUSE, 0, "no pod that answers remembers the cluster: its data is lost or elsewhere");
+           stop(j->out, JOIN_REFUSE, LATER_MS, "no pod that answers remembers the cluster: its data is lost or elsewhere");
 }
 
 /* When most owners moved, replicas would take their silence for death before the news arrives. */
@@ -156,16 +157,26 @@ static bool rule_meet(struct join *j)
                                           j->out->commands.n);
 }
 
+/* Whom this replica should follow: its master, or, when that was demoted, the master's master. */
+static size_t rightful_master(const struct join *j, size_t replica)
+{
+    size_t master = merged_find(&j->m, j->m.me[replica]->master_id);
+
+    if (master != MERGED_NONE && j->m.me[master]->flags & NODE_REPLICA)
+        master = merged_find(&j->m, j->m.me[master]->master_id);
+    return master != replica ? master : MERGED_NONE;
+}
+
 static bool rule_stale_replication(struct join *j)
 {
     for (size_t i = 0; i < j->m.n; i++) {
-        bool follows = is_up(j, i) && j->m.me[i]->flags & NODE_REPLICA;
-        size_t master = follows ? merged_find(&j->m, j->m.me[i]->master_id) : MERGED_NONE;
+        bool is_replica = is_up(j, i) && j->m.me[i]->flags & NODE_REPLICA;
+        size_t master = is_replica ? rightful_master(j, i) : MERGED_NONE;
 
         if (master == MERGED_NONE || merged_follows(&j->m, i, master) || !tell_knows(&j->m, i, master))
             continue;
         tell_id(&j->out->commands, CMD_REPLICATE, i, j->m.me[master]->id);
-        stop(j->out, JOIN_REPLICATE, WAIT_MS, "%s still follows %.60s:%u, its master %s moved", name(j, i),
+        stop(j->out, JOIN_REPLICATE, WAIT_MS, "%s follows %.60s:%u, its master is %s", name(j, i),
              j->m.views[i].master_host, j->m.views[i].master_port, name(j, master));
     }
     return j->out->commands.n > 0;
@@ -230,6 +241,64 @@ static bool rule_replacement(struct join *j)
              name(j, owner));
     }
     return j->out->commands.n > 0;
+}
+
+/* A replica of an owner that has more than its share; one that is not armed comes first. */
+static size_t surplus_replica(const struct join *j)
+{
+    size_t found = MERGED_NONE;
+
+    for (size_t i = 0; i < j->m.n; i++) {
+        bool follows = is_up(j, i) && j->m.me[i]->flags & NODE_REPLICA;
+        size_t master = follows ? merged_find(&j->m, j->m.me[i]->master_id) : MERGED_NONE;
+
+        if (master == MERGED_NONE || merged_followers(&j->m, master) <= (size_t)j->m.x->replicas_per_shard)
+            continue;
+        if (j->m.me[i]->flags & NODE_NOFAILOVER)
+            return i;
+        if (found == MERGED_NONE)
+            found = i;
+    }
+    return found;
+}
+
+/* A replica of a master that is gone for good and whose slots others serve. */
+static size_t orphan_replica(const struct join *j)
+{
+    for (size_t i = 0; i < j->m.n; i++) {
+        const struct view_row *master = NULL;
+
+        if (!is_up(j, i) || !j->m.me[i]->master_id[0] || merged_find(&j->m, j->m.me[i]->master_id) != MERGED_NONE)
+            continue;
+        master = view_find(&j->m.views[i], j->m.me[i]->master_id);
+        if (!master || master->n_ranges == 0)
+            return i;
+    }
+    return MERGED_NONE;
+}
+
+/* A newcomer went to one shard while the pod that returned later belonged there too, or a replica
+ * missed its master's end. What moves must not be elected before it has copied its new master:
+ * until then it is not armed. */
+static bool rule_balance(struct join *j)
+{
+    size_t i, owner;
+
+    if (j->m.n_up < j->m.n || !j->v->serving || !j->v->holds[P_CLOSED])
+        return false;
+    i = orphan_replica(j);
+    if (i == MERGED_NONE && j->v->holds[P_CONSENSUS])
+        i = surplus_replica(j);
+    owner = i != MERGED_NONE ? neediest(j, i) : MERGED_NONE;
+    if (owner == MERGED_NONE)
+        return false;
+    if (!(j->m.me[i]->flags & NODE_NOFAILOVER)) {
+        commands_add(&j->out->commands, CMD_SUSPEND, i);
+        return stop(j->out, JOIN_SUSPEND, 0, "%s has to move: no failover until it is in sync there", name(j, i));
+    }
+    tell_id(&j->out->commands, CMD_REPLICATE, i, j->m.me[owner]->id);
+    return stop(j->out, JOIN_REPLICATE, WAIT_MS, "%s is not needed where it is, %s lacks a replica", name(j, i),
+                name(j, owner));
 }
 
 /* By this node's own clock: the newest sign of life it has of anyone, less that of the row. */
@@ -325,7 +394,7 @@ static bool rule_arm(struct join *j)
 
 static bool rule_trouble(struct join *j)
 {
-    return j->trouble && stop(j->out, JOIN_REFUSE, 0, "%s %s", name(j, j->trouble_at), j->trouble);
+    return j->trouble && stop(j->out, JOIN_REFUSE, LATER_MS, "%s %s", name(j, j->trouble_at), j->trouble);
 }
 
 static bool rule_strangers(struct join *j)
@@ -336,32 +405,39 @@ static bool rule_strangers(struct join *j)
 
             if (is_stranger(j, row) && row->connected && merged_silent_at(&j->m, row) == MERGED_NONE &&
                 !(row->flags & (NODE_FAIL | NODE_PFAIL | NODE_NOADDR)))
-                return stop(j->out, JOIN_REFUSE, 0, "%s knows %.8s at %s:%u, which is none of our pods", name(j, i),
+                return stop(j->out, JOIN_REFUSE, LATER_MS, "%s knows %.8s at %s:%u, which is none of our pods", name(j, i),
                             row->id, row->ip, row->port);
         }
     return false;
 }
 
-/* A replica whose master is not among us may still be elected. */
-static bool is_election_possible(const struct join *j)
+/* A replica whose master is not among us: an election may still choose it. */
+static size_t heir(const struct join *j)
 {
     for (size_t i = 0; i < j->m.n; i++)
-        if (!is_up(j, i) || (j->m.me[i]->master_id[0] && merged_find(&j->m, j->m.me[i]->master_id) == MERGED_NONE))
-            return true;
-    return false;
+        if (is_up(j, i) && j->m.me[i]->master_id[0] && merged_find(&j->m, j->m.me[i]->master_id) == MERGED_NONE)
+            return i;
+    return MERGED_NONE;
 }
 
 /* All pods are here, and nobody has these slots: they went with a pod that lost its volume. */
 static bool rule_lost_slots(struct join *j)
 {
     struct slot_set lost = { { 0 } };
+    size_t copy = heir(j);
     char text[60];
 
     slot_set_add(&lost, (struct slot_range){ 0, SLOT_COUNT - 1 });
     slot_set_minus(&lost, &j->m.claimed);
-    return slot_set_count(&lost) > 0 && !is_election_possible(j) &&
-           stop(j->out, JOIN_REFUSE, 0, "slots %s have no owner though every pod is here: their data is lost",
-                slot_set_render(&lost, text, sizeof(text)));
+    if (j->m.n_up < j->m.n || slot_set_count(&lost) == 0 || (copy != MERGED_NONE && j->v->holds[P_QUORUM]))
+        return false;
+    slot_set_render(&lost, text, sizeof(text));
+    if (copy != MERGED_NONE)
+        return stop(j->out, JOIN_REFUSE, LATER_MS,
+                    "slots %s have no owner, and too few masters are left to elect %s, which has a copy", text,
+                    name(j, copy));
+    return stop(j->out, JOIN_REFUSE, LATER_MS, "slots %s have no owner though every pod is here: their data is lost",
+                text);
 }
 
 static bool rule_wait(struct join *j)
@@ -372,9 +448,9 @@ static bool rule_wait(struct join *j)
 void join_step(const struct expected *x, const struct node_view *views, const struct verdict *v, struct join_step *out)
 {
     static bool (*const rules[])(struct join *) = {
-        rule_unknown,     rule_cluster_exists, rule_suspend, rule_meet,    rule_stale_replication,
-        rule_replacement, rule_forget,         rule_arm,     rule_trouble, rule_strangers,
-        rule_lost_slots,  rule_wait,
+        rule_unknown,     rule_cluster_exists, rule_suspend, rule_meet, rule_stale_replication,
+        rule_replacement, rule_balance,        rule_forget,  rule_arm,  rule_trouble,
+        rule_strangers,   rule_lost_slots,     rule_wait,
     };
     struct join j = { .v = v, .out = out };
 
