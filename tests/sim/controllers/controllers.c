@@ -35,7 +35,7 @@ static void usage(FILE *to)
     fputs("everserve-sim controllers: workload controllers and scheduler over the Kubernetes API\n"
           "  --kubeconfig FILE   default: $KUBECONFIG, in-cluster, ~/.kube/config\n"
           "  --context NAME      of the kubeconfig\n"
-          "  --only A,B          only these controllers\n"
+          "  --only A,B          only these controllers (deployment brings replicaset along)\n"
           "  --except A,B        all but these\n"
           "  --node-grace S      a node silent for so long is lost (default 6)\n"
           "  --pod-eviction S    how long pods stay bound to a lost node (default 300)\n"
@@ -70,6 +70,14 @@ static bool names_are_known(const char *names)
         }
     }
     return true;
+}
+
+/* ReplicaSets come along with Deployments, which are nothing without them. */
+static bool is_chosen(const struct options *o, const char *name)
+{
+    bool only = !o->only || is_named(o->only, name) || (str_eq(name, "replicaset") && is_named(o->only, "deployment"));
+
+    return only && !is_named(o->except, name);
 }
 
 static bool take_seconds(const char *text, int64_t unit, int64_t *out)
@@ -141,7 +149,7 @@ static int run(const struct options *o)
     }
     r = runner_new(l, k, &o->sync);
     for (size_t i = 0; i < COUNT(all); i++)
-        if ((!o->only || is_named(o->only, all[i]->name)) && !is_named(o->except, all[i]->name))
+        if (is_chosen(o, all[i]->name))
             runner_add(r, all[i]);
     loop_on_signal(l, SIGTERM, on_stop, l);
     loop_on_signal(l, SIGINT, on_stop, l);

@@ -237,6 +237,12 @@ static bool take_reply(struct runner *r, const struct call *call, const cJSON *b
     return call->kind >= 0 && json_get_str(body, "metadata.uid") && put(r, call->kind, body, SCENE_REPLY);
 }
 
+/* Somebody else wrote first, or the namespace is on its way out. */
+static bool is_expected(const struct err *e)
+{
+    return e->kind == ERR_CONFLICT || (e->kind == ERR_DENIED && strstr(e->msg, "is being terminated"));
+}
+
 static void on_reply(void *arg, const struct kube_reply *reply)
 {
     struct flight *f = arg;
@@ -250,7 +256,7 @@ static void on_reply(void *arg, const struct kube_reply *reply)
         t->changed |= !strcmp(f->call->method, "GET"); /* otherwise its watch will tell */
     } else {
         t->failed = true;
-        log_at(reply->err.kind == ERR_CONFLICT ? LOG_DEBUG : LOG_WARN, "call failed", F("controller", w->c->name),
+        log_at(is_expected(&reply->err) ? LOG_DEBUG : LOG_WARN, "call failed", F("controller", w->c->name),
                F("key", t->key), F("method", f->call->method), F("path", f->call->path), F("status", reply->status),
                F("error", reply->err.msg));
     }
