@@ -25,7 +25,7 @@ static const struct edit {
     enum child child;
     const char *patch;
 } edits[] = {
-    { CHILD_DEPLOYMENT, "{spec: {minReadySeconds: 7, template: {spec: {terminationGracePeriodSeconds: 1}}}}" },
+    { CHILD_DEPLOYMENT, "{spec: {progressDeadlineSeconds: 7, template: {spec: {terminationGracePeriodSeconds: 1}}}}" },
     { CHILD_DEPLOYMENT, "{metadata: {labels: {app.kubernetes.io/managed-by: thief}}}" },
     { CHILD_DEPLOYMENT, "{metadata: {ownerReferences: null}}" },
     { CHILD_SERVICE, "{spec: {selector: {app.kubernetes.io/instance: other}}}" },
