@@ -30,6 +30,13 @@ static void add_persistence(struct buf *b, const struct isvc_redis *r)
         buf_fmt(b, "save %s\n", r->persistence == REDIS_SNAPSHOT ? "3600 1 300 100 60 10000" : "\"\"");
 }
 
+/* A full copy waits 5 s for more replicas to share it; ours are known, so it starts when all are there. */
+static void add_replication(struct buf *b, const struct isvc_redis *r)
+{
+    if (r->replicas_per_shard)
+        buf_fmt(b, "repl-diskless-sync-max-replicas %d\n", (int)r->replicas_per_shard);
+}
+
 static void add_memory(struct buf *b, const struct isvc_redis *r)
 {
     if (r->max_memory_bytes)
@@ -54,6 +61,7 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
     buf_init(&b, CONF_BYTES_MAX);
     buf_str(&b, fixed);
     add_persistence(&b, &s->redis);
+    add_replication(&b, &s->redis);
     add_memory(&b, &s->redis);
     add_user(&b, &s->redis);
     buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
