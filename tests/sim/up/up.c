@@ -16,6 +16,7 @@
 #include "sim/up/part.h"
 #include "sim/up/space.h"
 
+#define GATEWAY "10.244.0.1"  /* where pods find the API server: the nodes' bridge */
 #define LOOK_MS 20            /* between two looks at what we wait for */
 #define START_LIMIT_MS 60000  /* for all of the cluster */
 #define STOP_LIMIT_MS 8000    /* for one part, before SIGKILL */
@@ -153,9 +154,11 @@ static int start_api(struct up *u, struct err *e)
 {
     AUTO_FREE char *fd = xasprintf("%d", u->listen_fd), *addr = xasprintf("0.0.0.0:%d", u->port);
     AUTO_FREE char *dir = xasprintf("%s/apiserver", u->dir);
-    char *argv[] = { u->self, (char *)"apiserver", (char *)"--listen", addr, (char *)"--listen-fd", fd, (char *)"--dir", dir,
-                     (char *)"--kubeconfig", u->kubeconfig, (char *)(u->texts[OPT_NO_TLS] ? "--no-tls" : "--tls"), NULL };
+    char *argv[] = { u->self, (char *)"apiserver", (char *)"--listen", addr, (char *)"--listen-fd", fd, (char *)"--kubeconfig",
+                     u->kubeconfig, (char *)"--san", (char *)GATEWAY, (char *)"--tls", dir, NULL };
 
+    if (u->texts[OPT_NO_TLS])
+        argv[10] = NULL;
     return start(u, PART_API, argv, e);
 }
 
