@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,7 +84,6 @@ static int child_exec(const struct run_spec *s, struct err *e)
 
 static int child_start(const struct run_spec *s, struct err *e)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     setsid();
     umask(022);
     if (child_output(s->log_path, e) < 0)
@@ -97,6 +97,15 @@ static int child_start(const struct run_spec *s, struct err *e)
     if (root_enter(s, e) < 0)
         return -(int)e->kind;
     return child_exec(s, e);
+}
+
+/* From here on our end follows the parent's; one that came before shows as a pipe without a reader. */
+static bool parent_is_gone(int pipe_end)
+{
+    struct pollfd p = { .fd = pipe_end };
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
 /* The pipe closes by itself when the program runs; before that the child can only write why not. */
@@ -133,6 +142,9 @@ int run_start(const struct run_spec *s, pid_t *pid, struct err *e)
     if (child == 0) {
         struct err why = { 0 };
 
+        close(fds[0]);
+        if (parent_is_gone(fds[1]))
+            _exit(1);
         if (child_start(s, &why) < 0 && write(fds[1], &why, sizeof(why)) < 0)
             _exit(127);
         _exit(128);

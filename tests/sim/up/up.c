@@ -29,7 +29,7 @@ static const char usage[] =
     "kubectl works from outside too: the API server is reachable on 127.0.0.1.\n"
     "  --nodes N (3)  --zones N (3)  --gpus N (0)  --cpu Q  --memory Q    what the machines are\n"
     "  --no-nodes  --no-controllers      leave a part out; --bare: the network alone\n"
-    "  --tls | --no-tls                  HTTPS with a CA of its own, or plain HTTP (--tls)\n"
+    "  --tls | --no-tls                  HTTPS with a CA of its own (--tls), or HTTP, over which kubectl sends no token\n"
     "  --port N                          of the API server (any that is free)\n"
     "  --dir DIR                         state, logs, kubeconfig (a new one in $TMPDIR, removed at the end)\n"
     "  --quiet                           no progress lines\n"
