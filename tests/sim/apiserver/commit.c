@@ -33,14 +33,17 @@ int commit_check_version(const struct write *w, const cJSON *next, struct refusa
     const char *name = json_get_str(w->old->tree, "metadata.name");
     AUTO_FREE char *full = resource_name(w->res);
 
-    refusal_about(r, w->res->group, w->res->plural, name);
-    if (!str_empty(uid) && !str_eq(uid, json_get_str(w->old->tree, "metadata.uid")))
+    if (!str_empty(uid) && !str_eq(uid, json_get_str(w->old->tree, "metadata.uid"))) {
+        refusal_about(r, w->res->group, w->res->plural, name);
         return refuse(r, 409, "Conflict", "Operation cannot be fulfilled on %s \"%s\": StorageError: invalid object: "
                       "Precondition failed: UID in precondition: %s, UID in object meta: %s", full, name, uid,
                       json_get_str(w->old->tree, "metadata.uid"));
-    if (!str_empty(rv) && !str_eq(rv, now))
+    }
+    if (!str_empty(rv) && !str_eq(rv, now)) {
+        refusal_about(r, w->res->group, w->res->plural, name);
         return refuse(r, 409, "Conflict", "Operation cannot be fulfilled on %s \"%s\": the object has been modified; "
                       "please apply your changes to the latest version and try again", full, name);
+    }
     return 0;
 }
 
@@ -194,6 +197,8 @@ int commit(struct write *w, struct refusal *r)
         w->res->ops->fill(w->next);
     if (!w->is_apply)
         managed_update(old, w->next, w->res, w->manager, w->sub);
+    if (w->res->ops && w->res->ops->settle)
+        w->res->ops->settle(w->next, old);
     meta_count_generation(w);
     if (check(w, r) < 0 || check_exists(w, r) < 0 || alloc_take(w->s, w->res, w->next, old, r) < 0)
         return -1;

@@ -145,6 +145,14 @@ void fill_autoscaler(cJSON *obj)
         json_put(status, "currentMetrics", cJSON_CreateNull());
 }
 
+void fill_budget(cJSON *obj)
+{
+    static const char *const counts[] = { "disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods" };
+
+    for (size_t i = 0; i < COUNT(counts); i++)
+        fill_int(json_obj(obj, "status"), counts[i], 0);
+}
+
 /* ---- network ---- */
 
 static void fill_service_port(cJSON *p)
@@ -156,12 +164,16 @@ static void fill_service_port(cJSON *p)
         json_put_dup(p, "targetPort", json_member(p, "port"));
 }
 
-static void fill_service_family(cJSON *spec)
+void settle_service(cJSON *obj, const cJSON *old)
 {
+    cJSON *spec = spec_of(obj);
+
+    (void)old;
+    if (str_eq(json_get_str(spec, "type"), "ExternalName"))
+        return;
     if (!json_member(spec, "ipFamilies"))
         json_push_str(json_arr(spec, "ipFamilies"), "IPv4");
     fill_str(spec, "ipFamilyPolicy", "SingleStack");
-    fill_str(spec, "internalTrafficPolicy", "Cluster");
 }
 
 void fill_service(cJSON *obj)
@@ -175,7 +187,7 @@ void fill_service(cJSON *obj)
     cJSON_ArrayForEach(p, json_member(spec, "ports"))
         fill_service_port(p);
     if (!str_eq(type, "ExternalName"))
-        fill_service_family(spec);
+        fill_str(spec, "internalTrafficPolicy", "Cluster");
     if (str_eq(json_get_str(spec, "sessionAffinity"), "ClientIP"))
         fill_int(json_obj(json_obj(spec, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds", 10800);
     if (str_eq(type, "NodePort") || str_eq(type, "LoadBalancer"))
@@ -227,6 +239,12 @@ void fill_claim(cJSON *obj)
     fill_str(json_obj(obj, "status"), "phase", "Pending");
 }
 
+void settle_claim(cJSON *obj, const cJSON *old)
+{
+    if (!old)
+        json_push_str(json_arr(json_obj(obj, "metadata"), "finalizers"), "kubernetes.io/pvc-protection");
+}
+
 void fill_volume(cJSON *obj)
 {
     cJSON *spec = spec_of(obj);
@@ -268,9 +286,27 @@ void fill_namespace(cJSON *obj)
     cJSON *labels = json_obj(json_obj(obj, "metadata"), "labels");
 
     json_put_dup(labels, "kubernetes.io/metadata.name", json_at(obj, "metadata.name"));
-    if (!json_has(obj, "spec.finalizers") && !json_has(obj, "metadata.deletionTimestamp"))
-        json_push_str(json_arr(spec_of(obj), "finalizers"), "kubernetes");
     fill_str(json_obj(obj, "status"), "phase", "Active");
+}
+
+void settle_namespace(cJSON *obj, const cJSON *old)
+{
+    if (!old && !json_has(obj, "spec.finalizers"))
+        json_push_str(json_arr(spec_of(obj), "finalizers"), "kubernetes");
+}
+
+static void fill_null(cJSON *obj, const char *key)
+{
+    if (!json_member(obj, key))
+        json_put(obj, key, cJSON_CreateNull());
+}
+
+void fill_event(cJSON *obj)
+{
+    json_obj(obj, "source");
+    fill_null(obj, "firstTimestamp");
+    fill_null(obj, "lastTimestamp");
+    fill_null(obj, "eventTime");
 }
 
 void fill_binding(cJSON *obj)

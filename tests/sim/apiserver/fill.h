@@ -27,6 +27,15 @@ void fill_binding(cJSON *obj);
 void fill_slice(cJSON *obj);
 void fill_crd(cJSON *obj);
 
+void fill_budget(cJSON *obj);
+void fill_event(cJSON *obj);
+
+/* What the server adds on top of what was asked for: admission, finalizers, address families. */
+void settle_pod(cJSON *obj, const cJSON *old);
+void settle_namespace(cJSON *obj, const cJSON *old);
+void settle_claim(cJSON *obj, const cJSON *old);
+void settle_service(cJSON *obj, const cJSON *old);
+
 /* Sets a member only when it is absent. */
 void fill_str(cJSON *obj, const char *key, const char *value);
 void fill_int(cJSON *obj, const char *key, int64_t value);

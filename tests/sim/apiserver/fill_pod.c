@@ -216,19 +216,42 @@ static const char *qos_of(const cJSON *spec)
     return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
 }
 
+/* Times that are not set are written as null, an empty state as {}. */
+static void fill_pod_status(cJSON *status)
+{
+    static const char *const times[] = { "lastProbeTime", "lastTransitionTime" };
+    cJSON *x;
+
+    cJSON_ArrayForEach(x, json_member(status, "conditions"))
+        for (size_t i = 0; i < COUNT(times); i++)
+            if (!json_member(x, times[i]))
+                json_put(x, times[i], cJSON_CreateNull());
+    cJSON_ArrayForEach(x, json_member(status, "containerStatuses"))
+        json_obj(x, "lastState");
+}
+
 void fill_pod(cJSON *obj)
 {
     cJSON *spec = json_member(obj, "spec"), *status;
 
     if (!cJSON_IsObject(spec))
         return;
-    fill_str(spec, "serviceAccountName", "default");
     fill_pod_spec(spec, true);
     fill_bool(spec, "enableServiceLinks", true);
-    fill_int(spec, "priority", 0);
-    fill_str(spec, "preemptionPolicy", "PreemptLowerPriority");
-    fill_tolerations(spec);
     status = json_obj(obj, "status");
     fill_str(status, "phase", "Pending");
     fill_str(status, "qosClass", qos_of(spec));
+    fill_pod_status(status);
+}
+
+void settle_pod(cJSON *obj, const cJSON *old)
+{
+    cJSON *spec = json_member(obj, "spec");
+
+    (void)old;
+    fill_str(spec, "serviceAccountName", "default");
+    json_put_dup(spec, "serviceAccount", json_member(spec, "serviceAccountName"));
+    fill_int(spec, "priority", 0);
+    fill_str(spec, "preemptionPolicy", "PreemptLowerPriority");
+    fill_tolerations(spec);
 }

@@ -215,6 +215,23 @@ cJSON *fset_of(const cJSON *obj, const struct schema *s)
     return below(obj, s);
 }
 
+void fset_own_structs(cJSON *set, const struct schema *s)
+{
+    cJSON *m;
+
+    cJSON_ArrayForEach(m, set) {
+        bool field = strncmp(m->string, "f:", 2) == 0;
+        const struct schema *type;
+
+        if (is_dot(m) || !s)
+            continue;
+        type = field ? schema_of_member(s, m->string + 2) : s->item;
+        fset_own_structs(m, type);
+        if (field && schema_field(s, m->string + 2))
+            set_member(m, true);
+    }
+}
+
 /* ---- comparison ---- */
 
 static struct fset_diff diff_new(void)

@@ -23,6 +23,9 @@ void fset_insert(cJSON *set, const char *key, cJSON *below, bool member); /* tak
 /* The fields an applied configuration names. */
 cJSON *fset_of(const cJSON *obj, const struct schema *s);
 
+/* Structs that hold members are members themselves: for deciding what to remove. */
+void fset_own_structs(cJSON *set, const struct schema *s);
+
 /* What became different between two versions; sets are added to. */
 struct fset_diff {
     cJSON *added, *modified, *removed;

@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 #include "sim/apiserver/fset.h"
 #include "sim/apiserver/merge.h"
+#include "sim/apiserver/tree.h"
 
 /* ---- sets without what nobody can own ---- */
 
@@ -133,7 +134,7 @@ static void sort_entries(cJSON *entries)
                 break;
             at++;
         }
-        cJSON_InsertItemInArray(sorted, at, e);
+        tree_insert(sorted, at, e);
     }
     while (sorted->child)
         json_push(entries, cJSON_DetachItemFromArray(sorted, 0));
@@ -170,6 +171,7 @@ static void entries_store(cJSON *obj, cJSON *entries)
 /* What a typed object holds before anything is in it: its structs that are no pointers. */
 static cJSON *blank(const struct resource *res)
 {
+    static const char *const structs[] = { "strategy", "updateStrategy", "scaleTargetRef", "resources" };
     cJSON *o = json_new_obj();
     const struct schema *spec = schema_of_member(res->schema, "spec");
 
@@ -177,11 +179,11 @@ static cJSON *blank(const struct resource *res)
     if (!res->ops || !spec)
         return o;
     json_obj(o, "spec");
-    json_obj(o, "status");
-    if (schema_of_member(spec, "strategy"))
-        json_obj(json_obj(o, "spec"), "strategy");
-    if (schema_of_member(spec, "updateStrategy"))
-        json_obj(json_obj(o, "spec"), "updateStrategy");
+    if (schema_of_member(res->schema, "status"))
+        json_obj(o, "status");
+    for (size_t i = 0; i < COUNT(structs); i++)
+        if (schema_of_member(spec, structs[i]))
+            json_obj(json_obj(o, "spec"), structs[i]);
     if (schema_of_member(spec, "template")) {
         cJSON *t = json_obj(json_obj(o, "spec"), "template");
 
@@ -209,10 +211,15 @@ static void take_from_others(cJSON *entries, const cJSON *own, const struct fset
 void managed_update(const cJSON *old, cJSON *next, const struct resource *res, const char *manager, const char *sub)
 {
     AUTO_JSON cJSON *nothing = old ? NULL : blank(res);
-    cJSON *entries = entries_of(old, old ? next : NULL), *own;
-    struct fset_diff d = fset_compare(old ? old : nothing, next, res->schema);
     AUTO_JSON cJSON *before = NULL;
+    cJSON *entries = entries_of(old, old ? next : NULL), *own;
+    struct fset_diff d;
 
+    if (old && !entries->child) { /* not tracked until somebody applies */
+        entries_store(next, entries);
+        return;
+    }
+    d = fset_compare(old ? old : nothing, next, res->schema);
     clean(d.added, res, sub);
     clean(d.modified, res, sub);
     clean(d.removed, res, sub);
@@ -277,14 +284,18 @@ static int check_conflicts(cJSON *entries, const cJSON *own, const struct fset_d
 static cJSON *prune(const cJSON *merged, cJSON *entries, const cJSON *last, const struct schema *s)
 {
     AUTO_JSON cJSON *merged_set = fset_of(merged, s), *gone = NULL, *kept = NULL, *first = json_dup(merged);
+    AUTO_JSON cJSON *before = json_dup(last);
     cJSON *out, *e;
 
     if (fset_is_empty(last))
         return json_dup(merged);
-    merge_remove(first, last, s);
+    fset_own_structs(before, s);
+    fset_own_structs(merged_set, s);
+    merge_remove(first, before, s);
     kept = fset_of(first, s);
     cJSON_ArrayForEach(e, entries)
         fset_add(kept, set_of(e));
+    fset_own_structs(kept, s);
     gone = json_dup(merged_set);
     fset_take_away(gone, kept);
     out = json_dup(merged);
@@ -293,8 +304,9 @@ static cJSON *prune(const cJSON *merged, cJSON *entries, const cJSON *last, cons
     cJSON_Delete(gone);
     cJSON_Delete(kept);
     kept = fset_of(out, s);
+    fset_own_structs(kept, s);
     fset_take_away(merged_set, kept);
-    gone = fset_common(merged_set, last);
+    gone = fset_common(merged_set, before);
     cJSON_Delete(out);
     out = json_dup(merged);
     merge_remove(out, gone, s);
@@ -322,16 +334,29 @@ static cJSON *usable_part(const struct apply *a, const cJSON *config)
     return c;
 }
 
+/* An object without owners: what it holds belongs to whoever was there before. */
+static void own_all(cJSON *entries, const struct resource *res, const cJSON *live)
+{
+    cJSON *e = entry_get(entries, res, "before-first-apply", "Update", NULL), *set = fset_of(live, res->schema);
+
+    clean(set, res, NULL);
+    json_put(e, "fieldsV1", set);
+    entry_touch(e);
+}
+
 int managed_apply(const struct apply *a, const cJSON *live, const cJSON *config, cJSON **out, struct refusal *r)
 {
     AUTO_JSON cJSON *before = start_of(a, live), *usable = usable_part(a, config), *last = NULL, *set = NULL;
     AUTO_JSON cJSON *merged = merge_typed(before, usable, a->res->schema), *entries = entries_of(live, NULL);
     AUTO_JSON cJSON *pruned = NULL;
-    cJSON *own = entry_get(entries, a->res, a->manager, "Apply", a->sub);
+    cJSON *own;
     AUTO_FREE char *api_version = resource_api_version(a->res);
     struct fset_diff d;
     int rc = 0;
 
+    if (live && !entries->child)
+        own_all(entries, a->res, live);
+    own = entry_get(entries, a->res, a->manager, "Apply", a->sub);
     last = json_dup(set_of(own));
     set = fset_of(usable, a->res->schema);
     clean(set, a->res, a->sub);

@@ -115,16 +115,12 @@ cJSON *merge_typed(const cJSON *live, const cJSON *config, const struct schema *
 
 static void remove_child(cJSON *parent, cJSON *child, const cJSON *entry, const struct schema *s)
 {
-    bool had = child->child != NULL;
-
     if (!entry)
         return;
-    if (!fset_is_member(entry)) {
+    if (fset_is_member(entry))
+        cJSON_Delete(cJSON_DetachItemViaPointer(parent, child));
+    else
         merge_remove(child, entry, s);
-        if (child->child || !had)
-            return;
-    }
-    cJSON_Delete(cJSON_DetachItemViaPointer(parent, child));
 }
 
 void merge_remove(cJSON *obj, const cJSON *set, const struct schema *s)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "sim/apiserver/tree.h"
 
 enum { OPERATIONS_MAX = 10000 };
 
@@ -112,7 +113,7 @@ static bool add_at(cJSON *root, const char *path, const cJSON *value)
     }
     if (!str_to_int(p.last, 0, json_count(p.parent), &i))
         return false;
-    cJSON_InsertItemInArray(p.parent, (int)i, json_dup(value));
+    tree_insert(p.parent, (int)i, json_dup(value));
     return true;
 }
 

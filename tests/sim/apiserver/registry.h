@@ -28,6 +28,7 @@ struct kind {
     unsigned flags;
     const char *fields;   /* selectable fields besides metadata.name and .namespace, comma separated */
     void (*fill)(cJSON *obj);                                             /* defaults; may be NULL */
+    void (*settle)(cJSON *obj, const cJSON *old); /* what the server adds and nobody owns; may be NULL */
     void (*check)(const cJSON *obj, const cJSON *old, struct refusal *r); /* causes; old NULL on create */
 };
 

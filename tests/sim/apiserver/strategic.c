@@ -97,18 +97,46 @@ static int merge_list(cJSON *list, const cJSON *patch, const struct schema *s, s
     return 0;
 }
 
-/* Items named by the order come in that order, before those that are not. */
-static void set_order(cJSON *list, const cJSON *order, const struct schema *s)
+static cJSON *same_item(const cJSON *list, const cJSON *like, const struct schema *s)
 {
+    return *s->merge_key ? item_with(list, s->merge_key, json_member(like, s->merge_key)) : scalar_in(list, like);
+}
+
+static int position_of(const cJSON *list, const cJSON *like, const struct schema *s)
+{
+    const cJSON *i;
+    int n = 0;
+
+    cJSON_ArrayForEach(i, list) {
+        if (*s->merge_key ? json_equal(json_member(i, s->merge_key), json_member(like, s->merge_key)) : json_equal(i, like))
+            return n;
+        n++;
+    }
+    return -1;
+}
+
+/* Items of the order keep it; others keep theirs, and go before the first item of the order that
+ * stood behind them. before: the list as it was. */
+static void set_order(cJSON *list, const cJSON *order, const cJSON *before, const struct schema *s)
+{
+    cJSON *sorted = json_new_arr();
     const cJSON *o;
-    int at = 0;
 
     cJSON_ArrayForEach(o, order) {
-        cJSON *i = *s->merge_key ? item_with(list, s->merge_key, json_member(o, s->merge_key)) : scalar_in(list, o);
+        cJSON *i = same_item(list, o, s);
+        int was = i ? position_of(before, i, s) : -1;
 
+        while (i && was >= 0 && list->child && !same_item(order, list->child, s) &&
+               position_of(before, list->child, s) < was)
+            json_push(sorted, cJSON_DetachItemFromArray(list, 0));
         if (i)
-            cJSON_InsertItemInArray(list, at++, cJSON_DetachItemViaPointer(list, i));
+            json_push(sorted, cJSON_DetachItemViaPointer(list, i));
     }
+    while (list->child)
+        json_push(sorted, cJSON_DetachItemFromArray(list, 0));
+    while (sorted->child)
+        json_push(list, cJSON_DetachItemFromArray(sorted, 0));
+    cJSON_Delete(sorted);
 }
 
 static void delete_scalars(cJSON *list, const cJSON *gone)
@@ -137,7 +165,20 @@ static void retain_only(cJSON *live, const cJSON *names)
     }
 }
 
-static int merge_member(cJSON *live, const cJSON *p, const struct schema *s, struct refusal *r)
+static int merge_ordered(cJSON *live, const cJSON *patch, const cJSON *p, const struct schema *type, struct refusal *r)
+{
+    cJSON *list = json_arr(live, p->string);
+    AUTO_JSON cJSON *before = json_dup(list);
+    AUTO_FREE char *key = xasprintf("$setElementOrder/%s", p->string);
+    const cJSON *order = json_member(patch, key);
+
+    if (merge_list(list, p, type, r) < 0)
+        return -1;
+    set_order(list, order ? order : p, before, type);
+    return 0;
+}
+
+static int merge_member(cJSON *live, const cJSON *patch, const cJSON *p, const struct schema *s, struct refusal *r)
 {
     const struct schema_field *f = s ? schema_field(s, p->string) : NULL;
     const struct schema *type = schema_of_member(s, p->string);
@@ -148,7 +189,7 @@ static int merge_member(cJSON *live, const cJSON *p, const struct schema *s, str
         return 0;
     }
     if (cJSON_IsArray(p) && type && type->kind == SCHEMA_LIST && type->merge_key)
-        return merge_list(json_arr(live, p->string), p, type, r);
+        return merge_ordered(live, patch, p, type, r);
     if (cJSON_IsObject(p) && cJSON_IsObject(mine) && !(f && f->replace) && !str_eq(directive_of(p), "replace"))
         return strategic_merge(mine, p, type, r);
     if (cJSON_IsObject(p)) {
@@ -167,8 +208,11 @@ static void run_list_directive(cJSON *live, const cJSON *p, const struct schema 
 
     if (!list || !type || !type->merge_key)
         return;
-    if (str_has_prefix(p->string, "$setElementOrder/"))
-        set_order(list, p, type);
+    if (str_has_prefix(p->string, "$setElementOrder/")) {
+        AUTO_JSON cJSON *before = json_dup(list);
+
+        set_order(list, p, before, type);
+    }
     if (str_has_prefix(p->string, "$deleteFromPrimitiveList/"))
         delete_scalars(list, p);
 }
@@ -183,7 +227,7 @@ int strategic_merge(cJSON *live, const cJSON *patch, const struct schema *s, str
         return 0;
     }
     cJSON_ArrayForEach(p, patch)
-        if (!is_directive(p->string) && merge_member(live, p, s, r) < 0)
+        if (!is_directive(p->string) && merge_member(live, patch, p, s, r) < 0)
             return -1;
     cJSON_ArrayForEach(p, patch)
         if (is_directive(p->string))

@@ -38,6 +38,7 @@ static void set_scheduled(cJSON *pod)
     loop_rfc3339(loop_wall_ms(), 0, now);
     json_str(c, "type", "PodScheduled");
     json_str(c, "status", "True");
+    json_put(c, "lastProbeTime", cJSON_CreateNull());
     json_str(c, "lastTransitionTime", now);
     json_del(c, "reason");
     json_del(c, "message");
@@ -54,6 +55,8 @@ static int bind_pod(struct request *q, struct refusal *r)
         return -1;
     node = json_get_str(body, "target.name");
     has = json_get_str(pod->tree, "spec.nodeName");
+    if (!str_eq(json_get_str(body, "metadata.name"), q->name))
+        return refuse(r, 400, "BadRequest", "name in URL does not match name in Binding object");
     if (str_empty(node))
         return refuse(r, 422, "Invalid", "Binding \"%s\" is invalid: target.name: Required value", q->name);
     refusal_about(r, "", "pods/binding", q->name);
