@@ -226,8 +226,8 @@ static void check_children(const cJSON *v, const struct schema *s, const struct 
         struct trail here = { at, cJSON_IsArray(v) ? NULL : m->string, i++ };
         const struct schema *type = cJSON_IsArray(v) ? s->item : schema_of_member(s, m->string);
 
-        /* a status is written by controllers that leave out zero values */
-        if (!at && !s->is_custom && strcmp(here.name, "status") == 0)
+        /* a status is written by controllers that leave out zero values; metadata has its own checks */
+        if (!at && ((!s->is_custom && strcmp(here.name, "status") == 0) || strcmp(here.name, "metadata") == 0))
             continue;
         if (type)
             check(m, type, &here, r);

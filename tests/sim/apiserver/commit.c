@@ -74,10 +74,13 @@ static int decode(struct write *w, struct refusal *r)
 
     if (!w->res->schema)
         return 0;
-    if (shape_decode(w->next, w->res->schema, unknown, r) < 0)
-        return -1;
-    if (w->strict && json_count(unknown))
-        return refuse_unknown(unknown, r);
+    if (shape_decode(w->next, w->res->schema, unknown, r) < 0 ||
+        (w->strict && json_count(unknown) && refuse_unknown(unknown, r) < 0)) {
+        AUTO_FREE char *why = TAKE(r->message);
+
+        return refuse(r, r->code, r->reason, "%s in version \"%s\" cannot be handled as a %s: %s", w->res->kind,
+                      w->res->version, w->res->kind, why);
+    }
     if (!w->silent)
         cJSON_ArrayForEach(u, unknown)
             warn(w, u->valuestring);

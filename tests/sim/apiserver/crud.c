@@ -178,10 +178,16 @@ static int check_declared(const struct request *q, const cJSON *config, struct r
     AUTO_JSON cJSON *copy = json_dup(config), *unknown = json_new_arr();
     struct refusal ignored AUTO_REFUSAL = { 0 };
 
-    if (!q->res->schema || shape_decode(copy, q->res->schema, unknown, &ignored) < 0 || !json_count(unknown))
+    if (!q->res->schema)
         return 0;
-    return refuse(r, 400, "BadRequest", "failed to create typed patch object (%s/%s; %s): .%s: field not declared in "
-                  "schema", q->ns ? q->ns : "", q->name, json_get_str(config, "apiVersion"),
+    if (shape_decode(copy, q->res->schema, unknown, &ignored) < 0 || ignored.causes)
+        return refuse(r, 500, "", "failed to create typed patch object (%s/%s; %s, Kind=%s): %s", q->ns ? q->ns : "", q->name,
+                      json_get_str(config, "apiVersion"), q->res->kind,
+                      ignored.causes ? json_get_str(ignored.causes->child, "message") : ignored.message);
+    if (!json_count(unknown))
+        return 0;
+    return refuse(r, 500, "", "failed to create typed patch object (%s/%s; %s, Kind=%s): .%s: field not declared in schema",
+                  q->ns ? q->ns : "", q->name, json_get_str(config, "apiVersion"), q->res->kind,
                   unknown->child->valuestring);
 }
 

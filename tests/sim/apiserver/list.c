@@ -52,7 +52,7 @@ static bool token_read(const char *token, struct page *p)
 
 static int refuse_future(const struct request *q, int64_t rv, struct refusal *r)
 {
-    refuse(r, 504, "Timeout", "Too large resource version: %lld, current: %llu", (long long)rv,
+    refuse(r, 504, "Timeout", "Timeout: Too large resource version: %lld, current: %llu", (long long)rv,
            (unsigned long long)store_rv(q->s->store));
     refusal_cause(r, "ResourceVersionTooLarge", "", "Too large resource version");
     r->retry_after_s = 1;
@@ -65,7 +65,8 @@ static int check_rv(const struct request *q, struct refusal *r)
     int64_t rv = 0;
 
     if (!str_empty(text) && !str_to_int(text, 0, INT64_MAX, &rv))
-        return refuse(r, 400, "BadRequest", "Invalid value: \"%s\": invalid resource version", text);
+        return refuse(r, 400, "BadRequest", "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": "
+                      "invalid syntax", text, text);
     if (!str_empty(match) && str_empty(text)) {
         refusal_cause(r, "FieldValueForbidden", "resourceVersionMatch",
                       "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");

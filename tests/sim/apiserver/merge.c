@@ -154,11 +154,11 @@ static int check_list_keys(const cJSON *list, const struct schema *s, const stru
         struct trail here = { at, NULL, (int)i };
 
         if (!d.keys[i])
-            rc = refuse(r, 422, "Invalid", "failed to create typed patch object: .%s: element %zu: associative list "
-                        "with keys has an element that omits key field \"%s\" (and doesn't have default value)",
-                        trail_text(at, where, sizeof(where)), i, s->n_keys ? s->keys[0] : "");
+            rc = refuse(r, 500, "", "failed to create typed patch object: .%s: element %zu: associative list with keys "
+                        "has an element that omits all key fields [\"%s\"] (and doesn't have default values for any key "
+                        "fields)", trail_text(at, where, sizeof(where)), i, s->n_keys ? s->keys[0] : "");
         else if (side_find(&d, d.keys[i]) != i)
-            rc = refuse(r, 422, "Invalid", "failed to create typed patch object: .%s: duplicate entries for key %s",
+            rc = refuse(r, 500, "", "failed to create typed patch object: .%s: duplicate entries for key %s",
                         trail_text(at, where, sizeof(where)), d.keys[i] + 2);
         else if (s->item)
             rc = check_keys(d.items[i], s->item, &here, r);

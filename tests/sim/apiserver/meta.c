@@ -38,6 +38,10 @@ static int check_type(struct write *w, struct refusal *r)
     if (!str_empty(got) && !str_eq(got, want))
         return refuse(r, 400, "BadRequest", "the API version in the data (%s) does not match the expected API version (%s)",
                       got, want);
+    if (!str_empty(kind) && !str_eq(kind, w->res->kind) && !w->res->ops) {
+        refusal_cause(r, "FieldValueInvalid", "kind", "Invalid value: \"%s\": must be %s", kind, w->res->kind);
+        return refusal_invalid(r, w->res->group, kind, json_get_str(w->next, "metadata.name"));
+    }
     if (!str_empty(kind) && !str_eq(kind, w->res->kind))
         return refuse(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: no kind match", kind,
                       w->res->version, w->res->kind);
@@ -227,17 +231,16 @@ static void check_owners(const cJSON *meta, struct refusal *r)
 {
     static const char *const needed[] = { "apiVersion", "kind", "name", "uid" };
     const cJSON *o;
-    int i = 0, controllers = 0;
+    int controllers = 0;
 
     cJSON_ArrayForEach(o, json_member(meta, "ownerReferences")) {
         for (size_t k = 0; k < COUNT(needed); k++) {
-            AUTO_FREE char *field = xasprintf("metadata.ownerReferences[%d].%s", i, needed[k]);
+            AUTO_FREE char *field = xasprintf("metadata.ownerReferences.%s", needed[k]);
 
             if (str_empty(json_get_str(o, needed[k])))
-                refusal_cause(r, "FieldValueInvalid", field, "Invalid value: \"\": %s must not be empty", needed[k]);
+                refusal_cause(r, "FieldValueInvalid", field, "Invalid value: \"\": must not be empty");
         }
         controllers += json_get_bool(o, "controller", false);
-        i++;
     }
     if (controllers > 1)
         refusal_cause(r, "FieldValueInvalid", "metadata.ownerReferences",

@@ -67,7 +67,7 @@ int refusal_invalid(struct refusal *r, const char *group, const char *kind, cons
         buf_fmt(&b, "%s%s: %s", b.len ? ", " : "", json_get_str(c, "field"), json_get_str(c, "message"));
     refuse(r, 422, "Invalid", "%s%s%s \"%s\" is invalid: %s%s%s", kind, str_empty(group) ? "" : ".",
            group ? group : "", name ? name : "", n > 1 ? "[" : "", buf_text(&b), n > 1 ? "]" : "");
-    refusal_about(r, group, kind, name ? name : "");
+    refusal_about(r, group, kind, str_empty(name) ? NULL : name);
     return -1;
 }
 
@@ -80,7 +80,8 @@ cJSON *refusal_status(const struct refusal *r)
     json_obj(s, "metadata");
     json_str(s, "status", r->code < 400 ? "Success" : "Failure");
     json_str(s, "message", r->message);
-    json_str(s, "reason", r->reason);
+    if (!str_empty(r->reason))
+        json_str(s, "reason", r->reason);
     if (r->kind || r->causes || r->retry_after_s) {
         cJSON *d = json_obj(s, "details");
 

@@ -119,11 +119,11 @@ static bool is_empty(const cJSON *v)
     return !v->child && (cJSON_IsArray(v) || cJSON_IsObject(v));
 }
 
-/* A decoder forgets nulls, and empty lists and maps of built-in types. */
+/* Nulls are forgotten, and empty lists and maps of built-in types. */
 static bool is_nothing(const cJSON *v, const struct schema *type)
 {
     if (cJSON_IsNull(v))
-        return !type->is_custom || (!type->nullable && type->fallback);
+        return !type->is_custom || !type->nullable;
     return !type->is_custom && is_empty(v) && (type->kind == SCHEMA_LIST || type->kind == SCHEMA_MAP);
 }
 
@@ -179,12 +179,25 @@ static int decode_items(cJSON *arr, const struct schema *s, const struct trail *
     return 0;
 }
 
+static int decode_bytes(const cJSON *v, struct decode *d)
+{
+    const char *s = v->valuestring;
+    size_t n = strlen(s), good = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    size_t end = good + strspn(s + good, "=");
+
+    if (end == n && n % 4 == 0 && n - good <= 2)
+        return 0;
+    return refuse(d->r, 400, "BadRequest", "illegal base64 data at input byte %zu", end == n ? n : end);
+}
+
 static int decode(cJSON *v, const struct schema *s, const struct trail *at, struct decode *d)
 {
     if (cJSON_IsNull(v) && s->is_custom && s->nullable)
         return 0;
     if (!kind_fits(v, s))
         return misfit(v, s, at, d);
+    if (s->kind == SCHEMA_BYTES)
+        return decode_bytes(v, d);
     if (s->kind == SCHEMA_QUANTITY)
         return decode_quantity(v, at, d);
     if (s->kind == SCHEMA_OBJECT || s->kind == SCHEMA_MAP)

@@ -215,6 +215,67 @@ static void check_behavior(const cJSON *rules, const char *at, struct refusal *r
         refusal_cause(r, "FieldValueRequired", at, "Required value: must specify at least one Policy");
 }
 
+static const char *source_member(const char *type)
+{
+    static const struct { const char *type, *member; } rows[] = {
+        { "Resource", "resource" }, { "ContainerResource", "containerResource" }, { "Pods", "pods" },
+        { "Object", "object" }, { "External", "external" },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (str_eq(rows[i].type, type))
+            return rows[i].member;
+    return NULL;
+}
+
+/* A target says its type, and has the value of that type. */
+static void check_target(const cJSON *target, const char *at, bool resource, struct refusal *r)
+{
+    const char *type = json_get_str(target, "type");
+    AUTO_FREE char *type_at = xasprintf("%s.target.type", at), *value_at = xasprintf("%s.target.averageUtilization", at);
+    bool has = json_has(target, "averageUtilization") || json_has(target, "averageValue") || json_has(target, "value");
+
+    if (str_empty(type))
+        refusal_cause(r, "FieldValueRequired", type_at, "Required value: must specify a metric target type");
+    else if (!str_eq(type, "Utilization") && !str_eq(type, "Value") && !str_eq(type, "AverageValue"))
+        refusal_cause(r, "FieldValueInvalid", type_at,
+                      "Invalid value: \"%s\": must be either Utilization, Value, or AverageValue", type);
+    if (!has)
+        refusal_cause(r, "FieldValueRequired", value_at, resource ? "Required value: must set either a target raw value or "
+                      "a target utilization" : "Required value: must set a target value");
+    if (resource && json_has(target, "averageUtilization") && json_has(target, "averageValue"))
+        refusal_cause(r, "FieldValueForbidden", value_at,
+                      "Forbidden: may not set both a target raw value and a target utilization");
+}
+
+static void check_metrics(const cJSON *metrics, struct refusal *r)
+{
+    const cJSON *m;
+    int i = 0;
+
+    cJSON_ArrayForEach(m, metrics) {
+        const char *type = json_get_str(m, "type"), *member = source_member(type);
+        AUTO_FREE char *at = xasprintf("spec.metrics[%d]%s%s", i++, member ? "." : "", member ? member : "");
+        bool resource = str_eq(type, "Resource") || str_eq(type, "ContainerResource");
+
+        if (!member)
+            refusal_cause(r, "FieldValueRequired", at, "Required value: must specify a metric source type");
+        else if (!json_has(m, member))
+            refusal_cause(r, "FieldValueRequired", at, "Required value: must populate information for the given metric source");
+        else
+            check_target(json_member(json_member(m, member), "target"), at, resource, r);
+    }
+}
+
+static void check_api_version(const cJSON *obj, struct refusal *r)
+{
+    const char *kind = json_get_str(obj, "spec.scaleTargetRef.kind");
+
+    if (str_empty(json_get_str(obj, "spec.scaleTargetRef.apiVersion")) && !str_eq(kind, "ReplicationController"))
+        refusal_cause(r, "FieldValueInvalid", "spec.scaleTargetRef.apiVersion",
+                      "Invalid value: \"\": apiVersion must specify API group");
+}
+
 void valid_autoscaler(const cJSON *obj, const cJSON *old, struct refusal *r)
 {
     int64_t min = json_get_int(obj, "spec.minReplicas", 1), max = json_get_int(obj, "spec.maxReplicas", 0);
@@ -224,15 +285,16 @@ void valid_autoscaler(const cJSON *obj, const cJSON *old, struct refusal *r)
         refusal_cause(r, "FieldValueInvalid", "spec.minReplicas",
                       "Invalid value: %lld: must be greater than or equal to 1", (long long)min);
     if (max < 1)
-        refusal_cause(r, "FieldValueInvalid", "spec.maxReplicas", "Invalid value: %lld: must be greater than 0",
-                      (long long)max);
-    else if (max < min)
+        refusal_cause(r, "FieldValueRequired", "spec.maxReplicas", "Required value: must be set and greater than 0");
+    if (max < min)
         refusal_cause(r, "FieldValueInvalid", "spec.maxReplicas",
                       "Invalid value: %lld: must be greater than or equal to `minReplicas`", (long long)max);
+    check_api_version(obj, r);
     if (str_empty(json_get_str(obj, "spec.scaleTargetRef.kind")))
         refusal_cause(r, "FieldValueRequired", "spec.scaleTargetRef.kind", "Required value");
     if (str_empty(json_get_str(obj, "spec.scaleTargetRef.name")))
         refusal_cause(r, "FieldValueRequired", "spec.scaleTargetRef.name", "Required value");
+    check_metrics(json_at(obj, "spec.metrics"), r);
     check_behavior(json_at(obj, "spec.behavior.scaleUp"), "spec.behavior.scaleUp", r);
     check_behavior(json_at(obj, "spec.behavior.scaleDown"), "spec.behavior.scaleDown", r);
 }

@@ -331,14 +331,11 @@ static int check_options(struct request *q, int64_t *rv, struct refusal *r)
 
     *rv = -1;
     if (!str_empty(text) && !str_to_int(text, 0, INT64_MAX, rv))
-        return refuse(r, 400, "BadRequest", "Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": invalid syntax",
-                      text, text);
+        return refuse(r, 500, "", "resourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": invalid "
+                      "syntax", text, text);
     if (initial && !str_eq(match, "NotOlderThan"))
         refusal_cause(r, "FieldValueForbidden", "resourceVersionMatch",
                       "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-    if (initial && query_true(q, "sendInitialEvents") && !query_true(q, "allowWatchBookmarks"))
-        refusal_cause(r, "FieldValueForbidden", "allowWatchBookmarks",
-                      "Forbidden: sendInitialEvents requires allowWatchBookmarks");
     if (!initial && !str_empty(match))
         refusal_cause(r, "FieldValueForbidden", "resourceVersionMatch",
                       "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
@@ -377,7 +374,7 @@ static void begin(struct watcher *w, int64_t rv)
 
     if (initial || (rv <= 0 && !no_initial)) {
         send_present(w);
-        if (initial)
+        if (initial && w->bookmarks)
             send_bookmark(w, true);
         return;
     }
