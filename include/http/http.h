@@ -70,7 +70,7 @@ struct http_transport {
 
 struct http_limits {
     int max_calls;       /* under way at once; the others wait in order; 0: no limit */
-    int max_connections; /* to one host; HTTP/2 needs one per 100 calls; 0: no limit */
+    int max_connections; /* while HTTP/1 is spoken, to one host; 0: no limit */
 };
 
 struct http_transport *http_new(struct loop *l, const struct http_limits *limits);

@@ -134,7 +134,7 @@ static void set_connection(CURL *easy, const struct http_request *req)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     /* Until it is known whether the first connection multiplexes, no second one is opened. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, str_has_prefix(req->url, "https:") ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(req->url, "https:", 6) == 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms ? req->connect_ms : CONNECT_MS));
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
@@ -160,6 +160,7 @@ struct http_call *call_new(const struct http_request *req)
     c->arg = req->arg;
     c->total_ms = req->total_ms;
     c->silence_ms = req->silence_ms;
+    c->is_tls = strncasecmp(req->url, "https:", 6) == 0;
     c->born_ms = c->heard_ms = loop_now_ms();
     buf_init(&c->body, req->max_bytes);
     for (const char *const *h = req->headers; h && *h; h++)

@@ -28,6 +28,7 @@ struct http_call {
     struct loop_timer *timer;
     int64_t born_ms, heard_ms;
     int32_t total_ms, silence_ms, retry_after_ms;
+    bool is_tls;
     bool started; /* libcurl has it */
     bool dead;    /* cancelled while libcurl was on the stack: freed when it is not */
     bool stopped; /* on_data wants no more */

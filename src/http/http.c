@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -17,6 +18,13 @@ struct sock {
     int64_t heard_ms;
 };
 
+enum speaks { SPEAKS_UNKNOWN, SPEAKS_HTTP1, SPEAKS_HTTP2 };
+
+enum {
+    LEARN_MS = 2000,  /* so long is the first TLS call left alone, to learn what the server speaks */
+    SHARE_CALLS = 30, /* an HTTP/2 server lets so many calls share a connection, most allow 100 */
+};
+
 struct http {
     struct http_transport door; /* first: the handle that others hold */
     struct loop *loop;
@@ -27,6 +35,8 @@ struct http {
     LIST_HEAD(socks, sock) socks;
     int n_running;
     bool in_curl; /* libcurl is on the stack and must not be entered again */
+    enum speaks speaks;
+    int64_t first_tls_ms; /* when the call that teaches it was started */
 };
 
 static void after_curl(struct http *h);
@@ -111,6 +121,14 @@ static void on_curl_timer(void *arg)
     enter_curl(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static void learn(struct http *h, enum speaks speaks)
+{
+    if (h->speaks == speaks)
+        return;
+    h->speaks = speaks;
+    loop_timer_set(h->pump_timer, 0);
+}
+
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
     struct http_call *c = arg;
@@ -119,6 +137,8 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
     (void)one;
     if (ms >= 0)
         c->retry_after_ms = ms;
+    if (c->is_tls && len > 6 && memcmp(line, "HTTP/", 5) == 0)
+        learn(c->http, line[5] == '2' ? SPEAKS_HTTP2 : SPEAKS_HTTP1);
     return len;
 }
 
@@ -219,14 +239,48 @@ static void call_start(struct http_call *c)
     curl_multi_add_handle(h->multi, c->easy);
 }
 
+/*
+ * How many connections libcurl may open. Left alone it opens one for each call that the first
+ * HTTP/2 connection has no room for. A call that waits inside libcurl for a connection waits until
+ * another call ends: with watches, for minutes. So the limit grows with the calls.
+ */
+static long connections_for(const struct http *h, const struct http_call *c)
+{
+    if (c->is_tls && h->speaks != SPEAKS_HTTP1)
+        return 1 + (h->n_running + 1) / SHARE_CALLS;
+    return h->limits.max_connections;
+}
+
+/* 0: the call may start; else how long it waits for the first one to teach us the protocol. */
+static int64_t lesson_left_ms(struct http *h, const struct http_call *c)
+{
+    int64_t now = loop_now_ms();
+
+    if (!c->is_tls || h->speaks != SPEAKS_UNKNOWN)
+        return 0;
+    if (h->n_running == 0)
+        h->first_tls_ms = now;
+    if (h->first_tls_ms + LEARN_MS > now)
+        return h->n_running == 0 ? 0 : h->first_tls_ms + LEARN_MS - now;
+    h->speaks = SPEAKS_HTTP1;
+    return 0;
+}
+
 static void pump(void *arg)
 {
     struct http *h = arg;
     struct http_call *c;
-    int max = h->limits.max_calls;
+    int64_t wait_ms;
 
-    while ((c = TAILQ_FIRST(&h->waiting)) != NULL && (max == 0 || h->n_running < max))
+    while ((c = TAILQ_FIRST(&h->waiting)) != NULL && (h->limits.max_calls == 0 || h->n_running < h->limits.max_calls)) {
+        wait_ms = lesson_left_ms(h, c);
+        if (wait_ms > 0) {
+            loop_timer_set(h->pump_timer, wait_ms);
+            return;
+        }
+        curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_for(h, c));
         call_start(c);
+    }
 }
 
 static void cut_quiet(struct http_transport *t, int64_t quiet_ms)
@@ -351,7 +405,6 @@ struct http_transport *http_new(struct loop *l, const struct http_limits *limits
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, curl_wants_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-    curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)limits->max_connections);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     return &h->door;
 }
