@@ -41,12 +41,17 @@ struct kube_reply {
 
 /* Takes cfg. */
 struct kube *kube_new(struct loop *l, struct kube_config *cfg, struct err *e);
-void kube_free(struct kube *k); /* cancels what is under way, without calling back */
+/* Cancels what is under way, without calling back. Not from a callback of this client. */
+void kube_free(struct kube *k);
 
 /* on_reply is called exactly once, from the loop, unless cancelled first. */
 struct kube_call *kube_send(struct kube *k, const struct kube_request *req,
                             void (*on_reply)(void *arg, const struct kube_reply *reply), void *arg);
 void kube_cancel(struct kube_call *c); /* NULL is fine; not after on_reply */
+
+/* Ends every write (all but GET) of the main lane that is waiting or under way: nothing more of it
+ * leaves. Their on_reply come from the loop with ERR_RETRY and why. For when the lease is lost. */
+void kube_abort_writes(struct kube *k, const char *why);
 
 /* For /metrics: requests so far by method and status; called for each row. */
 void kube_each_count(struct kube *k, void (*row)(void *arg, const char *method, int status, int64_t n), void *arg);

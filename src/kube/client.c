@@ -29,7 +29,7 @@ struct kube_call {
     char method[METHOD_SIZE];
     char *url, *type, *body, *token; /* token: as sent */
     int32_t timeout_ms, silence_ms;
-    bool resent;
+    bool resent, aborted;
     unsigned round; /* of logins in which it was held */
     bool (*on_data)(void *arg, const char *data, size_t len);
     void (*on_reply)(void *arg, const struct kube_reply *reply);
@@ -58,7 +58,8 @@ struct kube {
     TAILQ_HEAD(kube_calls, kube_call) calls;
     struct count *counts;
     size_t n_counts, cap_counts;
-    struct loop_timer *tick;
+    struct loop_timer *tick, *abort;
+    char *abort_why;
 };
 
 static void count_reply(struct kube *k, const char *method, int status)
@@ -174,7 +175,7 @@ static struct kube_call *first_held(struct kube *k)
     struct kube_call *c;
 
     TAILQ_FOREACH(c, &k->calls, link)
-        if (!c->http && c->round != k->round)
+        if (!c->http && !c->aborted && c->round != k->round)
             return c;
     return NULL;
 }
@@ -283,6 +284,47 @@ void kube_cancel(struct kube_call *c)
     call_free(c);
 }
 
+static struct kube_call *first_aborted(struct kube *k)
+{
+    struct kube_call *c;
+
+    TAILQ_FOREACH(c, &k->calls, link)
+        if (c->aborted)
+            return c;
+    return NULL;
+}
+
+static void on_abort(void *arg)
+{
+    struct kube *k = arg;
+    struct kube_reply reply = { 0 };
+    struct kube_call *c;
+
+    (void)err_set(&reply.err, ERR_RETRY, "%s", k->abort_why);
+    while ((c = first_aborted(k)) != NULL) {
+        c->on_reply(c->arg, &reply);
+        call_free(c);
+    }
+}
+
+void kube_abort_writes(struct kube *k, const char *why)
+{
+    struct http_transport *http = k->lanes[KUBE_LANE_MAIN].http;
+    struct kube_call *c;
+
+    free(k->abort_why);
+    k->abort_why = xstrdup(why);
+    TAILQ_FOREACH(c, &k->calls, link)
+    {
+        if (c->lane != KUBE_LANE_MAIN || c->aborted || str_eq(c->method, "GET"))
+            continue;
+        if (c->http)
+            http->cancel(http, TAKE(c->http));
+        c->aborted = true;
+    }
+    loop_timer_set(k->abort, 0);
+}
+
 static void on_probe(void *arg, const struct kube_reply *reply)
 {
     struct lane *lane = arg;
@@ -331,6 +373,7 @@ struct kube *kube_new_over(struct loop *l, struct kube_config *cfg, struct http_
     TAILQ_INIT(&k->calls);
     for (size_t i = 0; i < N_KUBE_LANES; i++)
         k->lanes[i] = (struct lane){ .kube = k, .http = lanes[i] };
+    k->abort = loop_timer_new(l, on_abort, k);
     k->tick = loop_timer_new(l, on_tick, k);
     loop_timer_set(k->tick, TICK_MS);
     return k;
@@ -360,6 +403,8 @@ void kube_free(struct kube *k)
     for (size_t i = 0; i < N_KUBE_LANES; i++)
         k->lanes[i].http->free(k->lanes[i].http);
     loop_timer_free(k->tick);
+    loop_timer_free(k->abort);
+    free(k->abort_why);
     login_free(k->login);
     kube_config_free(k->cfg);
     free(k->counts);

@@ -12,7 +12,6 @@ enum {
     DURATION_MS = 15000,
     RENEW_DEADLINE_MS = 10000,
     RETRY_MS = 2000,
-    CALL_MS = 5000, /* half the renew deadline, so that a lost reply leaves time for another try */
     RELEASE_MS = 1600, /* three calls at most stay within the 5 s that are promised */
 };
 
@@ -21,6 +20,7 @@ struct lease {
     struct lease_state state;
     char *ns, *name, *identity, *collection, *path;
     int32_t retry_ms;
+    int32_t call_ms; /* half the renew deadline, so that a lost reply leaves time for another try */
     cJSON *live; /* the object as last seen or written; NULL: unknown or absent */
     struct kube_call *call;
     int64_t sent_ms;
@@ -123,7 +123,7 @@ static void write_record(struct lease *l, enum lease_act act)
                                                 .method = act == LEASE_CREATE ? "POST" : "PUT",
                                                 .path = act == LEASE_CREATE ? l->collection : l->path,
                                                 .body = obj,
-                                                .timeout_ms = CALL_MS },
+                                                .timeout_ms = l->call_ms },
                         on_wrote, l);
 }
 
@@ -162,7 +162,7 @@ static void look(void *arg)
     }
     l->call = kube_send(l->kube,
                         &(struct kube_request){
-                            .lane = KUBE_LANE_LEASE, .method = "GET", .path = l->path, .timeout_ms = CALL_MS },
+                            .lane = KUBE_LANE_LEASE, .method = "GET", .path = l->path, .timeout_ms = l->call_ms },
                         on_seen, l);
 }
 
@@ -182,6 +182,7 @@ struct lease *lease_new(struct kube *k, const struct lease_opts *o, void (*on_ch
                                      .duration_ms = o->duration_ms ? o->duration_ms : DURATION_MS,
                                      .renew_deadline_ms =
                                          o->renew_deadline_ms ? o->renew_deadline_ms : RENEW_DEADLINE_MS };
+    l->call_ms = (int32_t)l->state.renew_deadline_ms / 2;
     l->on_change = on_change;
     l->arg = arg;
     l->retry = loop_timer_new(kube_loop(k), look, l);

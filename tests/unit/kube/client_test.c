@@ -280,6 +280,27 @@ static void a_cancelled_call_is_not_heard_of_again(void **state)
     assert_int_equal(f->n_done, 1);
 }
 
+static void aborted_writes_do_not_leave(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    connect_to(f, &good, 1);
+    for (int i = 0; i < N_CALLS; i++)
+        kube_send(f->kube, &(struct kube_request){ .method = "PATCH", .path = "/w", .body = body }, on_reply, f);
+    get(f);
+    kube_abort_writes(f->kube, "the lease is lost");
+    assert_int_equal(f->n_done, 0);
+    f->n_wanted = N_CALLS;
+    run(f);
+    assert_int_equal(f->err.kind, ERR_RETRY);
+    assert_string_equal(f->err.msg, "the lease is lost");
+    f->n_wanted = N_CALLS + 1;
+    run(f);
+    assert_int_equal(f->status, 200);
+    assert_null(strstr(buf_text(&f->server.heard), "PATCH"));
+}
+
 static void on_row(void *arg, const char *method, int status, int64_t n)
 {
     char *seen = arg;
@@ -417,6 +438,7 @@ int main(void)
         T(a_storm_of_401_does_not_multiply),
         T(lanes_do_not_wait_for_each_other),
         T(a_cancelled_call_is_not_heard_of_again),
+        T(aborted_writes_do_not_leave),
         T(requests_are_counted),
         T(a_program_gives_the_token),
         T(after_a_401_the_program_runs_again),
