@@ -67,7 +67,7 @@ void latch_done(struct latch *l);
 
 /* Who should be in the cluster: by the plan once there is one, else by the spec. Pods that do not
  * exist have no address. svc may be NULL when a plan is there. Returns NULL and n 0 without
- * Redis. The caller frees with members_free; texts lend from pods. */
+ * Redis. The caller frees with members_free; texts lend from pods and latch. */
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out);
 void members_free(struct member *m, size_t n);

@@ -29,6 +29,7 @@ struct member {
     uint16_t bus_port; /* 0: port + 10000 */
     bool ready;        /* what the kubelet says */
     const char *node, *zone; /* lent; where it runs; NULL: not known */
+    const char *id;          /* lent; the node id that it had when last seen; NULL: not known */
 };
 
 struct expected {

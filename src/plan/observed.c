@@ -32,6 +32,14 @@ static const struct pod *find_pod(const struct pod *pods, size_t n, const char *
     return NULL;
 }
 
+static const char *recorded_id(const struct latch *latch, const char *pod)
+{
+    for (size_t i = 0; i < latch->plan.n_seats; i++)
+        if (str_eq(latch->plan.seats[i].pod, pod))
+            return latch->plan.seats[i].id;
+    return NULL;
+}
+
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out)
 {
@@ -48,7 +56,8 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
         char *pod_name = xasprintf("%s-redis-%zu", name, i);
         const struct pod *p = find_pod(pods, n_pods, pod_name);
 
-        m[i] = (struct member){ .pod = pod_name, .port = REDIS_PORT, .bus_port = REDIS_BUS_PORT };
+        m[i] = (struct member){ .pod = pod_name, .port = REDIS_PORT, .bus_port = REDIS_BUS_PORT,
+                               .id = recorded_id(latch, pod_name) };
         if (p) {
             m[i].ip = p->ip;
             m[i].ready = p->ready && !p->deleting;

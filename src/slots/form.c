@@ -169,10 +169,12 @@ static bool rule_meet(struct form *f)
                                           f->out->commands.n);
 }
 
+/* Agreement on who is who; cluster_state is asked for later: a master says ok only a node timeout
+ * after it met a majority, and replicas can make their first copy meanwhile. */
 static bool rule_agreement(struct form *f)
 {
     static bool (*const checks[])(const struct merged *, char *) = {
-        judge_members, judge_ownership, judge_consensus, judge_epochs, judge_closed, judge_slots, judge_state,
+        judge_members, judge_ownership, judge_consensus, judge_epochs, judge_closed, judge_slots,
     };
     char why[sizeof(((struct verdict *)0)->evidence[0])];
 
@@ -207,7 +209,9 @@ static bool rule_synced(struct form *f)
 {
     char why[sizeof(((struct verdict *)0)->evidence[0])];
 
-    return !judge_replicas(&f->m, why) && stop(f->out, FORM_WAIT, WAIT_MS, "waiting for replicas: %s", why);
+    if (!judge_replicas(&f->m, why))
+        return stop(f->out, FORM_WAIT, WAIT_MS, "waiting for replicas: %s", why);
+    return !judge_state(&f->m, why) && stop(f->out, FORM_WAIT, WAIT_MS, "waiting for the cluster: %s", why);
 }
 
 static bool rule_arm(struct form *f)

@@ -335,9 +335,18 @@ static bool is_dead_weight(const struct join *j, const char *id)
     return failed;
 }
 
+/* The id of a pod that is restarting: it comes back with it. */
+static bool is_away(const struct join *j, const char *id)
+{
+    for (size_t i = 0; i < j->m.n; i++)
+        if (!is_up(j, i) && j->m.x->members[i].id && str_eq(j->m.x->members[i].id, id))
+            return true;
+    return false;
+}
+
 static bool is_stranger(const struct join *j, const struct view_row *row)
 {
-    return !(row->flags & NODE_HANDSHAKE) && merged_find(&j->m, row->id) == MERGED_NONE;
+    return !(row->flags & NODE_HANDSHAKE) && merged_find(&j->m, row->id) == MERGED_NONE && !is_away(j, row->id);
 }
 
 /* Everyone forgets it in one step: who still knew it would spread it again after a minute. */
