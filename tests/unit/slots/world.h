@@ -577,4 +577,28 @@ static inline const char *w_do(struct world *w, const struct command *c)
     return "ERR unknown command";
 }
 
+/* Drives the model until form_step has nothing left to do. */
+static inline void w_form(struct world *w)
+{
+    struct form_plan plan = { 0 };
+    struct form_step s;
+    struct err e = { 0 };
+
+    form_step_init(&s);
+    for (int i = 0; i < 400 && s.action != FORM_DONE; i++) {
+        struct node_view *seen = w_look(w);
+
+        if (!plan.seats && form_plan_make(&w->x, seen, &plan, &e) < 0)
+            fail_msg("%s", e.msg);
+        form_step(&w->x, seen, &plan, &s);
+        for (size_t c = 0; c < s.commands.n; c++)
+            assert_string_equal(w_do(w, &s.commands.items[c]), "");
+        views_free(seen, (size_t)w->n_pods);
+        w_tick(w);
+    }
+    assert_int_equal(s.action, FORM_DONE);
+    form_step_done(&s);
+    form_plan_done(&plan);
+}
+
 #endif

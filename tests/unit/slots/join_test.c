@@ -1,0 +1,252 @@
+/*
+ * One wound per test, in the model; the step that answers it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world world;
+static struct node_view *views;
+static struct verdict v;
+static struct join_step step;
+
+static void look(void)
+{
+    views_free(views, (size_t)world.n_pods);
+    views = w_look(&world);
+    verdict_judge(&world.x, views, (size_t)world.n_pods, &v);
+    join_step(&world.x, views, &v, &step);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    join_step_init(&step);
+    w_init(&world, 3, 1, 1);
+    w_form(&world);
+    look();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    views_free(views, (size_t)world.n_pods);
+    views = NULL;
+    join_step_done(&step);
+    return 0;
+}
+
+static void send_all(void)
+{
+    for (size_t i = 0; i < step.commands.n; i++)
+        assert_string_equal(w_do(&world, &step.commands.items[i]), "");
+}
+
+static void pass_ms(int ms)
+{
+    for (; ms > 0; ms -= W_TICK_MS)
+        w_tick(&world);
+}
+
+/* Looks and obeys until the action comes; what it says must contain the words. */
+static void expect(enum join_action want, const char *words)
+{
+    for (int i = 0; i < 300; i++) {
+        look();
+        if (step.action == want && strstr(step.reason, words))
+            return;
+        send_all();
+        w_tick(&world);
+    }
+    fail_msg("instead of %s: %s %s", join_action_name(want), join_action_name(step.action), step.reason);
+}
+
+static void health_needs_nothing(void **state)
+{
+    (void)state;
+
+    assert_int_equal(step.action, JOIN_NONE);
+    assert_int_equal(step.commands.n, 0);
+}
+
+static void unknown_changes_nothing(void **state)
+{
+    (void)state;
+
+    for (int i = 0; i < 4; i++)
+        world.hidden[i] = true;
+    w_start(&world, 5, true);
+    look();
+    assert_int_equal(v.state, REDIS_UNKNOWN);
+    assert_int_equal(step.action, JOIN_WAIT);
+    assert_int_equal(step.commands.n, 0);
+}
+
+static void one_that_moves_is_introduced(void **state)
+{
+    (void)state;
+
+    w_start(&world, 5, true);
+    look();
+    assert_int_equal(step.action, JOIN_MEET);
+    assert_int_equal(step.commands.n, 5); /* everyone else to redis-5; it knows them all */
+    for (size_t i = 0; i < step.commands.n; i++)
+        assert_string_equal(step.commands.items[i].ip, world.ips[5]);
+    expect(JOIN_NONE, "");
+}
+
+static void when_all_move_failover_is_suspended_first(void **state)
+{
+    (void)state;
+
+    for (int i = 0; i < 6; i++) {
+        w_start(&world, i, true);
+        world.node[world.id_of[i]].armed = true;
+    }
+    look();
+    assert_int_equal(step.action, JOIN_SUSPEND);
+    assert_int_equal(step.commands.n, 6);
+    send_all();
+    look();
+    assert_int_equal(step.action, JOIN_MEET);
+    assert_int_equal(step.commands.n, 30);
+    expect(JOIN_ARM, "failover allowed");
+    expect(JOIN_NONE, "");
+}
+
+static void a_stale_replica_is_told_again(void **state)
+{
+    (void)state;
+
+    world.node[4].link_ip = 199;
+    pass_ms(200);
+    look();
+    assert_int_equal(step.action, JOIN_REPLICATE);
+    assert_int_equal(step.commands.n, 1);
+    assert_int_equal(step.commands.items[0].member, 4);
+    assert_string_equal(step.commands.items[0].id, views[1].id);
+    expect(JOIN_NONE, "");
+}
+
+static void an_election_is_left_alone(void **state)
+{
+    (void)state;
+
+    w_kill(&world, 0);
+    pass_ms(500);
+    look();
+    assert_int_equal(step.action, JOIN_WAIT);
+    assert_int_equal(step.commands.n, 0);
+    pass_ms(6000);
+    look();
+    assert_true(v.serving);
+    assert_int_equal(step.commands.n, 0);
+}
+
+static void a_new_pod_follows_who_lacks_a_replica(void **state)
+{
+    (void)state;
+
+    w_wipe(&world, 4);
+    w_start(&world, 4, true);
+    look();
+    assert_int_equal(step.action, JOIN_MEET);
+    expect(JOIN_REPLICATE, "redis-4 is new and empty: it becomes a replica of redis-1");
+    assert_int_equal(step.commands.n, 1);
+    send_all();
+    expect(JOIN_FORGET, "belongs to no pod any more");
+    assert_in_range(step.commands.n, 5, 6); /* the new pod may never have heard of it */
+    send_all();
+    expect(JOIN_NONE, "");
+}
+
+static void a_pod_with_a_past_of_its_own_is_not_introduced(void **state)
+{
+    (void)state;
+
+    w_wipe(&world, 4);
+    w_start(&world, 4, true);
+    world.node[world.id_of[4]].data = 7;
+    look();
+    assert_int_equal(step.action, JOIN_REFUSE);
+    assert_int_equal(step.commands.n, 0);
+    assert_non_null(strstr(step.reason, "redis-4 has data"));
+}
+
+static void an_orphan_with_the_last_copy_is_armed(void **state)
+{
+    (void)state;
+
+    world.node[3].armed = false;
+    w_kill(&world, 0);
+    pass_ms(500);
+    look();
+    assert_int_equal(step.action, JOIN_ARM);
+    assert_int_equal(step.commands.n, 1);
+    assert_int_equal(step.commands.items[0].member, 3);
+}
+
+static void an_orphan_that_never_copied_is_not(void **state)
+{
+    (void)state;
+
+    world.node[3].armed = world.node[3].synced_ever = false;
+    w_kill(&world, 0);
+    pass_ms(500);
+    look();
+    assert_int_equal(step.action, JOIN_WAIT);
+}
+
+static void lost_slots_are_never_given_out(void **state)
+{
+    (void)state;
+
+    w_wipe(&world, 0);
+    w_wipe(&world, 3);
+    w_start(&world, 0, true);
+    w_start(&world, 3, true);
+    expect(JOIN_REFUSE, "slots 0-5460 have no owner though every pod is here: their data is lost");
+    assert_int_equal(step.commands.n, 0);
+    assert_true(step.again_ms > 0);
+}
+
+static void all_pods_new_is_no_bootstrap(void **state)
+{
+    (void)state;
+
+    for (int i = 0; i < 6; i++) {
+        w_wipe(&world, i);
+        w_start(&world, i, true);
+    }
+    look();
+    assert_int_equal(step.action, JOIN_REFUSE);
+    assert_non_null(strstr(step.reason, "no pod that answers remembers the cluster"));
+}
+
+#define WITH_SIX(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SIX(health_needs_nothing),
+        WITH_SIX(unknown_changes_nothing),
+        WITH_SIX(one_that_moves_is_introduced),
+        WITH_SIX(when_all_move_failover_is_suspended_first),
+        WITH_SIX(a_stale_replica_is_told_again),
+        WITH_SIX(an_election_is_left_alone),
+        WITH_SIX(a_new_pod_follows_who_lacks_a_replica),
+        WITH_SIX(a_pod_with_a_past_of_its_own_is_not_introduced),
+        WITH_SIX(an_orphan_with_the_last_copy_is_armed),
+        WITH_SIX(an_orphan_that_never_copied_is_not),
+        WITH_SIX(lost_slots_are_never_given_out),
+        WITH_SIX(all_pods_new_is_no_bootstrap),
+    };
+
+    return cmocka_run_group_tests_name("joining", tests, NULL, NULL);
+}
