@@ -28,9 +28,18 @@ struct meter {
     size_t left;
 };
 
-/* hiredis bounds the number of array elements, not the size of a reply: so we count what is read. */
+/* hiredis bounds neither the size of a reply nor how deep arrays nest (and frees them by recursion):
+ * so we count what is read, and take no arrays at all, for nothing that we ask is answered by one. */
 static const redisContextFuncs *raw_funcs[2];
 static redisContextFuncs metered_funcs[2];
+static redisReplyObjectFunctions text_functions;
+
+static void *refuse_array(const redisReadTask *task, size_t elements)
+{
+    (void)task;
+    (void)elements;
+    return NULL; /* hiredis reports it as out of memory */
+}
 
 static ssize_t metered_read(redisContext *c, char *buf, size_t size, const redisContextFuncs *raw)
 {
@@ -69,7 +78,9 @@ static void meter_attach(redisContext *c, bool tls)
     c->funcs = &metered_funcs[tls];
     c->privdata = m;
     c->free_privdata = free;
-    c->reader->maxelements = 1;
+    text_functions = *c->reader->fn;
+    text_functions.createArray = refuse_array;
+    c->reader->fn = &text_functions;
 }
 
 static void pipe_close(struct pipe *p)
@@ -119,7 +130,9 @@ static void on_deadline(void *arg)
 static void on_lost(struct pipe *p, const redisAsyncContext *ac)
 {
     bool refused = ac->c.err == REDIS_ERR_IO && strcmp(ac->c.errstr, strerror(ECONNREFUSED)) == 0;
-    const char *why = ac->c.errstr[0] ? ac->c.errstr : "connection lost";
+    const char *why = ac->c.err == REDIS_ERR_OOM ? "a list where text belongs"
+                      : ac->c.errstr[0]          ? ac->c.errstr
+                                                 : "connection lost";
 
     p->ac->data = NULL;
     p->ac = NULL;
