@@ -32,6 +32,7 @@ static void plan_and_form(bool crash)
 
 static void start_formed(int shards, int replicas)
 {
+    lab_open(&lab);
     lab_start(&lab, shards, replicas, "");
     plan_and_form(false);
 }
@@ -41,6 +42,7 @@ static void forms_three_by_two(void **state)
     int64_t start;
     (void)state;
 
+    lab_open(&lab);
     lab_start(&lab, 3, 1, "");
     start = loop_now_ms();
     plan_and_form(false);
@@ -57,10 +59,28 @@ static void forms_when_every_step_is_cut_short(void **state)
 {
     (void)state;
 
+    lab_open(&lab);
     lab_start(&lab, 3, 1, "secret");
     plan_and_form(true);
     assert_true(lab_wait(&lab, REDIS_HEALTHY, 5));
     assert_true(lab_referee(&lab));
+}
+
+static void forms_over_tls(void **state)
+{
+    (void)state;
+
+    lab_open(&lab);
+    if (!lab_use_tls(&lab)) {
+        lab.loop = loop_new();
+        skip();
+    }
+    lab_start(&lab, 3, 0, "secret");
+    plan_and_form(false);
+    assert_int_equal(lab.v.state, REDIS_HEALTHY);
+    lab.tls = false; /* a server that speaks TLS only does not understand us without */
+    lab_look(&lab);
+    assert_int_equal(lab.v.state, REDIS_UNKNOWN);
 }
 
 static void forms_one_shard(void **state)
@@ -78,6 +98,7 @@ static void data_is_never_formed_over(void **state)
     struct err e = { 0 };
     (void)state;
 
+    lab_open(&lab);
     lab_start(&lab, 3, 0, "");
     assert_true(lab_all_up(&lab));
     assert_true(lab_cli(&lab, 1, "CLUSTER ADDSLOTSRANGE 0 16383", "OK"));
@@ -94,6 +115,7 @@ static void a_wrong_password_is_told_apart_from_silence(void **state)
 {
     (void)state;
 
+    lab_open(&lab);
     lab_start(&lab, 3, 0, "secret");
     assert_true(lab_all_up(&lab));
     snprintf(lab.password, sizeof(lab.password), "wrong");
@@ -209,6 +231,7 @@ static void a_new_pod_takes_the_place_of_a_lost_master(void **state)
 static const struct CMUnitTest tests[] = {
     REAL(forms_three_by_two),
     REAL(forms_when_every_step_is_cut_short),
+    REAL(forms_over_tls),
     REAL(forms_one_shard),
     REAL(data_is_never_formed_over),
     REAL(a_wrong_password_is_told_apart_from_silence),

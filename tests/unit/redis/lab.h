@@ -35,6 +35,8 @@ struct lab {
     size_t n;
     pid_t pids[LAB_MAX];
     char pods[LAB_MAX][32], password[32];
+    bool tls;
+    char ca[96];
     struct member members[LAB_MAX];
     struct expected x;
     struct form_plan plan;
@@ -76,18 +78,29 @@ static inline uint16_t lab_free_port(void)
 
 static inline void lab_exec(const struct lab *l, size_t i)
 {
-    char dir[96], port[8], timeout[16];
+    char dir[96], port[8], timeout[16], cert[96], key[96], ca[96];
+    const char *args[40] = { "redis-server", "--bind", "127.0.0.1", "--dir", dir, "--cluster-enabled", "yes",
+                             "--cluster-node-timeout", timeout, "--cluster-replica-no-failover", "yes", "--save", "",
+                             "--appendonly", "yes", "--repl-diskless-sync-delay", "0",
+                             "--cluster-allow-replica-migration", "no", l->tls ? "--tls-port" : "--port", port };
+    size_t n = 21;
 
     snprintf(dir, sizeof(dir), "%s/%zu", l->dir, i);
     snprintf(port, sizeof(port), "%u", l->members[i].port);
     snprintf(timeout, sizeof(timeout), "%d", LAB_NODE_TIMEOUT_MS);
+    snprintf(cert, sizeof(cert), "%s/tls.crt", l->dir);
+    snprintf(key, sizeof(key), "%s/tls.key", l->dir);
+    snprintf(ca, sizeof(ca), "%s/ca.crt", l->dir);
+    if (l->password[0])
+        memcpy(args + n, (const char *[]){ "--requirepass", l->password, "--masterauth", l->password }, 4 * sizeof(*args));
+    n += l->password[0] ? 4 : 0;
+    if (l->tls)
+        memcpy(args + n, (const char *[]){ "--port", "0", "--tls-cluster", "yes", "--tls-replication", "yes",
+                                           "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca },
+               12 * sizeof(*args));
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(open("/dev/null", O_RDWR), STDOUT_FILENO);
-    execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--cluster-enabled",
-           "yes", "--cluster-node-timeout", timeout, "--cluster-replica-no-failover", "yes", "--save", "", "--appendonly",
-           "yes", "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no",
-           l->password[0] ? "--requirepass" : "--loglevel", l->password[0] ? l->password : "warning",
-           l->password[0] ? "--masterauth" : "--loglevel", l->password[0] ? l->password : "warning", (char *)NULL);
+    execvp("redis-server", (char *const *)(uintptr_t)args);
     _exit(127);
 }
 
@@ -130,12 +143,31 @@ static inline void lab_wipe(struct lab *l, size_t i)
     nftw(dir, lab_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline void lab_start(struct lab *l, int shards, int replicas, const char *password)
+static inline void lab_open(struct lab *l)
 {
     memset(l, 0, sizeof(*l));
     snprintf(l->dir, sizeof(l->dir), "/tmp/everserve-lab-XXXXXX");
     if (!mkdtemp(l->dir))
         abort();
+}
+
+/* An authority and a certificate of our own; false without openssl. */
+static inline bool lab_use_tls(struct lab *l)
+{
+    char cmd[1024];
+
+    snprintf(cmd, sizeof(cmd),
+             "cd %s && exec 2>/dev/null && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab-ca "
+             "-keyout ca.key -out ca.crt && openssl req -newkey rsa:2048 -nodes -subj /CN=lab -keyout tls.key -out tls.csr "
+             "&& openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out tls.crt", l->dir);
+    snprintf(l->ca, sizeof(l->ca), "%s/ca.crt", l->dir);
+    l->tls = system(cmd) == 0;
+    return l->tls;
+}
+
+/* After lab_open. */
+static inline void lab_start(struct lab *l, int shards, int replicas, const char *password)
+{
     snprintf(l->password, sizeof(l->password), "%s", password);
     l->loop = loop_new();
     l->n = (size_t)(shards * (1 + replicas));
@@ -165,6 +197,16 @@ static inline void lab_targets(const struct lab *l, struct redis_target *out)
         out[i] = (struct redis_target){ l->members[i].ip, l->members[i].port };
 }
 
+static inline struct redis_auth lab_auth(const struct lab *l)
+{
+    static char cert[96], key[96];
+
+    snprintf(cert, sizeof(cert), "%s/tls.crt", l->dir);
+    snprintf(key, sizeof(key), "%s/tls.key", l->dir);
+    return (struct redis_auth){ .password = l->password, .tls = l->tls, .ca_file = l->ca,
+                                .cert_file = l->tls ? cert : NULL, .key_file = l->tls ? key : NULL };
+}
+
 static inline void lab_probed(void *arg, struct node_view *views, size_t n)
 {
     struct lab *l = arg;
@@ -178,7 +220,7 @@ static inline void lab_probed(void *arg, struct node_view *views, size_t n)
 static inline void lab_look(struct lab *l)
 {
     struct redis_target targets[LAB_MAX];
-    struct redis_auth auth = { .password = l->password };
+    struct redis_auth auth = lab_auth(l);
 
     lab_targets(l, targets);
     redis_probe_start(l->loop, targets, l->n, &auth, 1000, lab_probed, l);
@@ -202,7 +244,7 @@ static inline void lab_applied(void *arg, const struct redis_result *results, si
 static inline void lab_apply(struct lab *l, const struct commands *c)
 {
     struct redis_target targets[LAB_MAX];
-    struct redis_auth auth = { .password = l->password };
+    struct redis_auth auth = lab_auth(l);
 
     lab_targets(l, targets);
     redis_apply_start(l->loop, targets, l->n, c->items, c->n, &auth, 2000, lab_applied, l);

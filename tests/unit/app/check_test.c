@@ -1,0 +1,181 @@
+/*
+ * everserve check, as a person calls it, on a real cluster of 3 x 2.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../redis/lab.h"
+#include "app/check.h"
+#include "json/json.h"
+
+static struct lab lab;
+static char said[65536], address[32], password_file[96];
+
+/* In a process of its own, so that what it prints can be read. Returns its exit code. */
+static int check(const char *const *args)
+{
+    char *argv[16] = { (char[]){ "check" } };
+    FILE *out = tmpfile();
+    int argc = 1, status = 0;
+    pid_t pid;
+
+    for (; args[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)args[argc - 1];
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        dup2(fileno(out), STDOUT_FILENO);
+        dup2(fileno(out), STDERR_FILENO);
+        exit(app_check(argc, argv));
+    }
+    waitpid(pid, &status, 0);
+    rewind(out);
+    said[fread(said, 1, sizeof(said) - 1, out)] = '\0';
+    fclose(out);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define CHECK(...) check((const char *const[]){ __VA_ARGS__, NULL })
+
+static void expect_said(const char *words)
+{
+    if (!strstr(said, words))
+        fail_msg("does not say '%s':\n%s", words, said);
+}
+
+static int group_setup(void **state)
+{
+    FILE *f;
+    struct err e = { 0 };
+    (void)state;
+
+    lab_open(&lab);
+    lab_start(&lab, 3, 1, "secret");
+    if (!lab_all_up(&lab) || form_plan_make(&lab.x, lab.views, &lab.plan, &e) < 0 || lab_form(&lab, false) != FORM_DONE)
+        return -1;
+    snprintf(address, sizeof(address), "127.0.0.1:%u", lab.members[4].port);
+    snprintf(password_file, sizeof(password_file), "%s/password", lab.dir);
+    f = fopen(password_file, "we");
+    fputs("secret\n", f);
+    return fclose(f);
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    lab_stop(&lab);
+    return 0;
+}
+
+static void one_address_finds_them_all(void **state)
+{
+    (void)state;
+
+    assert_int_equal(CHECK("--password-file", password_file, address), 0);
+    expect_said("Healthy: 16384 of 16384 slots served, 3 masters, 3 replicas in sync, 6 of 6 members answer");
+    for (size_t i = 0; i < lab.n; i++) {
+        char other[32];
+
+        snprintf(other, sizeof(other), "127.0.0.1:%u", lab.members[i].port);
+        expect_said(other);
+    }
+    assert_null(strstr(said, " NO   redis"));
+}
+
+static void json_carries_the_same(void **state)
+{
+    AUTO_JSON cJSON *root = NULL;
+    struct err e;
+    (void)state;
+
+    setenv("REDISCLI_AUTH", "secret", 1);
+    assert_int_equal(CHECK("-o", "json", "--settled", address, address), 0);
+    unsetenv("REDISCLI_AUTH");
+    assert_int_equal(json_parse(said, strlen(said), &root, &e), 0);
+    assert_string_equal(json_get_str(root, "state"), "Healthy");
+    assert_int_equal(json_get_int(root, "slotsOk", 0), 16384);
+    assert_int_equal(json_count(json_at(root, "nodes")), 6);
+    assert_int_equal(json_count(json_at(root, "predicates")), N_PREDICATES);
+    assert_string_equal(json_get_str(root, "predicates.10.number"), "P14");
+    assert_true(json_get_bool(root, "predicates.10.holds", false));
+}
+
+static void without_access_nothing_is_known(void **state)
+{
+    (void)state;
+
+    unsetenv("REDISCLI_AUTH");
+    assert_int_equal(CHECK(address), 2);
+    expect_said("NOAUTH");
+    setenv("REDISCLI_AUTH", "wrong", 1);
+    assert_int_equal(CHECK(address), 2);
+    expect_said("WRONGPASS");
+    unsetenv("REDISCLI_AUTH");
+}
+
+static void silence_is_unknown(void **state)
+{
+    char nobody[32];
+    (void)state;
+
+    snprintf(nobody, sizeof(nobody), "localhost:%u", lab_free_port());
+    assert_int_equal(CHECK("--timeout", "200", nobody), 2);
+    expect_said("Unknown");
+    expect_said("Connection refused");
+}
+
+static void more_replicas_than_there_are(void **state)
+{
+    (void)state;
+
+    assert_int_equal(CHECK("--password-file", password_file, "--replicas", "2", address), 1);
+    expect_said("has 1 of 2 replicas in sync");
+}
+
+static void a_dead_replica_is_not_healthy(void **state)
+{
+    (void)state;
+
+    lab_kill(&lab, 5);
+    assert_int_equal(CHECK("--password-file", password_file, address), 1);
+    expect_said("Degraded");
+    expect_said("Connection refused");
+    expect_said("has 0 of 1 replicas in sync");
+}
+
+static void wrong_usage_is_told(void **state)
+{
+    (void)state;
+
+    assert_int_equal(CHECK("--help"), 0);
+    expect_said("everserve check [options] ADDRESS...");
+    assert_int_equal(check((const char *const[]){ NULL }), 64);
+    assert_int_equal(CHECK("host:port"), 64);
+    expect_said("not HOST:PORT: host:port");
+    assert_int_equal(CHECK("a:0"), 64);
+    assert_int_equal(CHECK("[::1]:70000"), 64);
+    assert_int_equal(CHECK("-o", "yaml", address), 64);
+    assert_int_equal(CHECK("--timeout", "soon", address), 64);
+    assert_int_equal(CHECK("--password-file", "/nowhere", address), 64);
+    assert_int_equal(CHECK("--frobnicate", address), 64);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_address_finds_them_all),  cmocka_unit_test(json_carries_the_same),
+        cmocka_unit_test(without_access_nothing_is_known), cmocka_unit_test(silence_is_unknown),
+        cmocka_unit_test(more_replicas_than_there_are), cmocka_unit_test(a_dead_replica_is_not_healthy),
+        cmocka_unit_test(wrong_usage_is_told),
+    };
+
+    if (!lab_has_redis()) {
+        puts("SKIP check tests: redis-server or redis-cli is not on PATH");
+        return 0;
+    }
+    return cmocka_run_group_tests_name("check", tests, group_setup, group_teardown);
+}
