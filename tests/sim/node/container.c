@@ -129,8 +129,8 @@ static void on_readiness(void *arg, bool ok, const char *why)
 {
     struct container *c = arg;
 
-    if (c->ready != ok)
-        log_debug("readiness changed", F("pod", c->pod->name), F("ready", ok), F("why", why));
+    if (c->ready && !ok)
+        log_info("readiness probe failed", F("pod", c->pod->name), F("container", c->name), F("why", why));
     c->ready = ok;
     pod_touch(c->pod);
 }

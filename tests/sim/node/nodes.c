@@ -20,7 +20,7 @@ struct machine {
     struct node node; /* first: a node is handed out as this */
     struct nodes *set;
     struct kube_call *calls[N_CALLS];
-    bool is_registered, is_ready; /* as the API has confirmed */
+    bool is_registered, is_ready, has_lease; /* as the API has confirmed */
     int64_t ready_since_ms;
     int beats; /* until the next full status */
     int zone;
@@ -47,7 +47,15 @@ static void call_end(struct machine *m, enum call which, const struct kube_reply
 
 static void on_lease(void *arg, const struct kube_reply *r)
 {
-    call_end(arg, CALL_LEASE, r);
+    struct machine *m = arg;
+
+    if (r->err.kind == ERR_CONFLICT && !m->has_lease) { /* left by an earlier simulator: it is renewed next time */
+        m->calls[CALL_LEASE] = NULL;
+        m->has_lease = true;
+        return;
+    }
+    call_end(m, CALL_LEASE, r);
+    m->has_lease = r->err.kind == ERR_NONE || (m->has_lease && r->err.kind != ERR_ABSENT);
 }
 
 static void on_status(void *arg, const struct kube_reply *r)
@@ -70,13 +78,13 @@ static void on_register(void *arg, const struct kube_reply *r)
         beat(m);
 }
 
-static void send(struct machine *m, enum call which, const char *type, char *path, const cJSON *body)
+static void send(struct machine *m, enum call which, const char *method, const char *type, char *path, const cJSON *body)
 {
     static void (*const on_reply[])(void *, const struct kube_reply *) = { on_register, on_status, on_lease };
     enum kube_lane lane = which == CALL_LEASE ? KUBE_LANE_LEASE : KUBE_LANE_MAIN;
 
     if (!m->calls[which])
-        m->calls[which] = kube_send(m->node.w->kube, &(struct kube_request){ .lane = lane, .method = "PATCH",
+        m->calls[which] = kube_send(m->node.w->kube, &(struct kube_request){ .lane = lane, .method = method,
                                     .path = path, .content_type = type, .body = body }, on_reply[which], m);
     free(path);
 }
@@ -97,7 +105,7 @@ static void register_send(struct machine *m)
     json_fmt(labels, "topology.kubernetes.io/zone", "zone-%d", m->zone);
     json_str(labels, LABEL, "true");
     AUTO_FREE char *path = kube_path("/api/v1", NULL, "nodes", m->node.name, NULL);
-    send(m, CALL_REGISTER, KUBE_APPLY_TYPE, kube_path_apply(path, MANAGER, true), o);
+    send(m, CALL_REGISTER, "PATCH", KUBE_APPLY_TYPE, kube_path_apply(path, MANAGER, true), o);
 }
 
 static void condition(cJSON *list, const char *type, const char *status, const char *reason, int64_t now_ms, int64_t since_ms)
@@ -158,7 +166,7 @@ static void status_send(struct machine *m)
     json_str(address, "address", m->node.name);
     info_json(json_obj(s, "nodeInfo"), m);
     m->beats = STATUS_EVERY;
-    send(m, CALL_STATUS, KUBE_MERGE_TYPE, kube_path("/api/v1", NULL, "nodes", m->node.name, "status"), o);
+    send(m, CALL_STATUS, "PATCH", KUBE_MERGE_TYPE, kube_path("/api/v1", NULL, "nodes", m->node.name, "status"), o);
 }
 
 static void lease_send(struct machine *m)
@@ -174,8 +182,8 @@ static void lease_send(struct machine *m)
     json_str(json_obj(o, "spec"), "holderIdentity", m->node.name);
     json_int(json_obj(o, "spec"), "leaseDurationSeconds", 40);
     json_str(json_obj(o, "spec"), "renewTime", now);
-    AUTO_FREE char *path = kube_path("/apis/coordination.k8s.io/v1", "kube-node-lease", "leases", m->node.name, NULL);
-    send(m, CALL_LEASE, KUBE_APPLY_TYPE, kube_path_apply(path, MANAGER, true), o);
+    char *path = kube_path("/apis/coordination.k8s.io/v1", "kube-node-lease", "leases", m->has_lease ? m->node.name : NULL, NULL);
+    send(m, CALL_LEASE, m->has_lease ? "PATCH" : "POST", m->has_lease ? KUBE_MERGE_TYPE : NULL, path, o);
 }
 
 static void beat(struct machine *m)
