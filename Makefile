@@ -123,7 +123,7 @@ fuzz-run: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
 	@tests/fuzz/run $(SECONDS) $^
 fuzz:
 	@tests/tools/deps --lint
-	@$(MAKE) --no-print-directory B=build-fuzz CC=$(or $(shell command -v clang),clang-14) SAN=fuzzer-no-link,address,undefined fuzz-run
+	@$(MAKE) --no-print-directory -j$(shell nproc) B=build-fuzz CC=$(or $(shell command -v clang),clang-14) SAN=fuzzer-no-link,address,undefined fuzz-run
 
 # --- scenarios and measurements: the real binary against a whole cluster
 E2E_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard tests/e2e/*.c)))
