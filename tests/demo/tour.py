@@ -201,7 +201,7 @@ def act_two(cluster, watcher, redis):
     cluster.patch("InferenceService", NAME, {"spec": {"predictor": {"minReplicas": replicas}}})
     watcher.until("scaling is held", lambda s: condition(s, "ScalingHeld")["status"] == "True")
     verdict = show_check(redis)
-    title("4. The replica is promoted, the pod comes back, the slots are healthy again: the step is released")
+    title("4. The pod comes back, or its replica takes over; once every slot is healthy again the step is released")
     watcher.until("scaling is released", lambda s: condition(s, "ScalingHeld")["status"] == "False")
     watcher.until("all is ready with the smaller number",
                   lambda s: is_ready(s) and s["status"].get("readyReplicas") == replicas)
