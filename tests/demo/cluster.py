@@ -5,6 +5,7 @@ import json
 import os
 import ssl
 import tempfile
+import time
 import urllib.parse
 
 import yaml
@@ -93,8 +94,14 @@ class Cluster:
         return found["items"] if found else []
 
     def apply(self, obj):
+        """A kind whose definition was applied just now may take a moment to be served."""
         path = self.path(obj["kind"], obj["metadata"]["name"]) + "?fieldManager=demo&force=true"
-        return self.call("PATCH", path, obj, "application/apply-patch+yaml")
+        for _ in range(100):
+            answer = self.call("PATCH", path, obj, "application/apply-patch+yaml")
+            if answer:
+                return answer
+            time.sleep(0.1)
+        raise Refused(f"{path}: the API server knows no such kind")
 
     def patch(self, kind, name, change):
         return self.call("PATCH", self.path(kind, name), change, "application/merge-patch+json")
