@@ -107,14 +107,25 @@ const char *children_text(struct e2e *t, const char *service)
     return e2e_fmt(t, "%s", buf_text(&b));
 }
 
+const char *text_difference(struct e2e *t, const char *was, const char *is)
+{
+    enum { BEFORE = 150, AFTER = 350 };
+    size_t same = 0;
+
+    while (was[same] && was[same] == is[same])
+        same++;
+    size_t from = same > BEFORE ? same - BEFORE : 0;
+    return e2e_fmt(t, "#   was ...%.*s\n#   is  ...%.*s", BEFORE + AFTER, was + from, BEFORE + AFTER, is + from);
+}
+
 void child_wait_text(struct e2e *t, enum child c, const char *service, const char *text, int bound_s)
 {
     int64_t end_ms = e2e_deadline_ms(bound_s);
     const char *now;
 
     while (!str_eq(now = child_text(t, c, service), text)) {
-        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%s is not as it was.\n#   was %s\n#   is  %s", child_types[c].label, text,
-                  now);
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%s is not as it was.\n%s", child_types[c].label,
+                  text_difference(t, text, now));
         e2e_sleep_ms(t, 150);
     }
 }

@@ -17,6 +17,9 @@ const char *child_text(struct e2e *t, enum child c, const char *service);
 /* The same of all N_CHILDREN, one a line. */
 const char *children_text(struct e2e *t, const char *service);
 
+/* Where two texts part, with what is around it: for messages. Lent. */
+const char *text_difference(struct e2e *t, const char *was, const char *is);
+
 /* Until the child's text is this one. */
 void child_wait_text(struct e2e *t, enum child c, const char *service, const char *text, int bound_s);
 /* Until all children's text has stayed the same for a while, and the resource was seen by the operator. */

@@ -1,6 +1,6 @@
 /*
  * The operator may end at any moment, hear of everything late or not at all, and
- * be refused: the same end state each time. Needs no nodes.
+ * be refused: the same end state each time. Needs no nodes: pods find no place.
  */
 #include <string.h>
 
@@ -18,9 +18,10 @@ static const char service[] =
     "  predictor:\n"
     "    minReplicas: 2\n"
     "    maxReplicas: 9\n"
+    "    nodeSelector: { nowhere: \"true\" }\n"
     "    containers:\n"
     "      - image: registry.example.com/fraud:v1\n"
-    "  redis: {}\n";
+    "  redis: { nodeSelector: { nowhere: \"true\" } }\n";
 
 static struct operator *operator_on_wire(struct e2e *t, struct wire *w)
 {
@@ -34,7 +35,7 @@ static void expect_children(struct e2e *t, const char *want, const char *when, i
 {
     const char *is = children_settle(t, "fraud", 90);
 
-    E2E_CHECK(t, str_eq(is, want), NULL, "other children after %s %d\n# undisturbed: %s\n# now: %s", when, n, want, is);
+    E2E_CHECK(t, str_eq(is, want), NULL, "other children after %s %d\n%s", when, n, text_difference(t, want, is));
 }
 
 /* Returns whether the n-th write was reached. */
@@ -142,7 +143,7 @@ static void watches_fail(struct e2e *t)
     const char *want = children_settle(t, "fraud", 90);
     const char *deployment = child_text(t, CHILD_DEPLOYMENT, "fraud");
     wire_cut_watches(w);
-    e2e_patch(t, "deployments/fraud", "{spec: {minReadySeconds: 7, template: {spec: {terminationGracePeriodSeconds: 1}}}}");
+    e2e_patch(t, "deployments/fraud", "{spec: {template: {spec: {terminationGracePeriodSeconds: 3600}}}}");
     child_wait_text(t, CHILD_DEPLOYMENT, "fraud", deployment, 60);
     /* everything happens while no watch is open, and then none may resume */
     atomic_store(&w->watch_gone, 12);

@@ -33,8 +33,8 @@ static void expect_words(struct e2e *t, const char *text, const char *const word
 
 static void apply_and_get(struct e2e *t)
 {
-    static const char *const columns[] = { "NAME", "READY", "REASON", "REPLICAS", "REDIS", "SLOTS", "HELD", "AGE",
-                                           "fraud", NULL };
+    static const char *const columns[] = { "NAME",  "READY", "REASON", "DESIRED", "AVAILABLE", "REDIS",
+                                           "SLOTS", "HELD",  "AGE",    "fraud",   NULL };
     struct operator *op = operator_start(t, NULL);
 
     operator_ready(t, op);

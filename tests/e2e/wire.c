@@ -144,13 +144,21 @@ static void count_write(struct link *l)
         usleep(TICK_MS * 1000); /* never passes: the operator is about to be killed */
 }
 
+/* One in `every`, in no order that a repeated sequence of requests could fall in step with. */
+static bool is_hit(struct wire *w)
+{
+    int every = atomic_load(&w->fault_every);
+    unsigned turn = (unsigned)atomic_fetch_add(&w->fault_turn, 1) * 2654435761U;
+
+    return every && (turn >> 16) % (unsigned)every == 0;
+}
+
 static bool meets_fault(struct link *l, bool *goes_on)
 {
     struct wire *w = l->w;
-    int every = atomic_load(&w->fault_every);
 
     *goes_on = true;
-    if (!every || atomic_fetch_add(&w->fault_turn, 1) % every != every - 1)
+    if (!is_hit(w))
         return false;
     switch ((enum wire_fault)atomic_load(&w->fault)) {
     case WIRE_429: *goes_on = answer(l, 429, "TooManyRequests", "Retry-After: 1\r\n"); return true;

@@ -42,7 +42,7 @@ struct wire {
     atomic_int in_flight;         /* writes handed to the server, not answered yet */
     atomic_int frozen;            /* nothing passes, in either direction */
     atomic_int fault;             /* enum wire_fault */
-    atomic_int fault_every;       /* n: each n-th request that is no watch meets it */
+    atomic_int fault_every;       /* n: one request in n meets it; never a watch */
     atomic_int fault_turn;
     atomic_int watch_generation;  /* watches of an older one are cut */
     atomic_int watch_gone;        /* so many watches are answered by 410 */
