@@ -46,8 +46,11 @@ static void look_around(struct e2e *t)
     const cJSON *node;
 
     t->has_sim = e2e_send(t, "GET", "/sim/counts", NULL, NULL, NULL) == 200;
-    cJSON_ArrayForEach(node, e2e_list(t, "nodes"))
+    cJSON_ArrayForEach(node, e2e_list(t, "nodes")) {
+        const char *version = json_get_str(node, "status.nodeInfo.kubeletVersion");
         t->has_nodes = t->has_nodes || node_is_ready(node);
+        t->has_sim_nodes = t->has_sim_nodes || (version && strstr(version, "sim"));
+    }
 }
 
 static bool crd_is_served(const cJSON *crd, const void *arg)
@@ -123,6 +126,8 @@ static const char *what_is_missing(const struct e2e *t, unsigned needs)
         return "counts and faults of the simulated API server";
     if ((needs & NEEDS_NODES) && !t->has_nodes)
         return "a Ready node";
+    if ((needs & NEEDS_SIM_NODES) && !t->has_sim_nodes)
+        return "simulated nodes";
     if ((needs & NEEDS_KUBECTL) && !is_on_path("kubectl"))
         return "kubectl";
     if ((needs & NEEDS_REDIS_CLI) && !is_on_path("redis-cli"))

@@ -42,6 +42,7 @@ struct e2e {
     struct kube *kube;
     bool failed;                  /* until the scenario has returned */
     bool has_sim;                 /* the API server is ours: counts and faults work */
+    bool has_sim_nodes;           /* ours, from tests/sim/node */
     bool has_nodes;               /* some node is Ready: pods run */
     cJSON *kept;                  /* array of everything lent out */
     struct operator *operators[E2E_MAX_OPERATORS];
@@ -56,6 +57,7 @@ enum e2e_needs {
     NEEDS_KUBECTL = 4,
     NEEDS_TIME = 8,    /* minutes: only with E2E_LONG=1 */
     NEEDS_REDIS_CLI = 16,
+    NEEDS_SIM_NODES = 32, /* nodes and pods that break when their annotation says so */
 };
 
 struct e2e_test {
