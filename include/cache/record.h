@@ -29,7 +29,7 @@ struct record {
     int32_t replicas, ready, updated, available, unavailable; /* status */
     int32_t min_replicas, max_replicas;                       /* autoscaler, -1: has none */
     int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
-    bool is_ours;              /* our manager applied it */
+    bool is_ours;              /* our manager applied it, and no other kind of controller has taken it since */
     bool deleting;
     bool owns_replicas;        /* we own spec.replicas */
     bool init_owns_replicas;   /* API_MANAGER_INIT owns spec.replicas */

@@ -22,14 +22,22 @@ static int32_t get_i32(const cJSON *obj, const char *path, int32_t fallback)
     return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : fallback;
 }
 
-static const char *controller_uid(const cJSON *obj)
+static const cJSON *controller(const cJSON *obj)
 {
     const cJSON *ref;
 
     cJSON_ArrayForEach(ref, json_at(obj, "metadata.ownerReferences"))
         if (json_get_bool(ref, "controller", false))
-            return json_get_str(ref, "uid");
+            return ref;
     return NULL;
+}
+
+/* Our fields may still be in it, but it belongs to somebody else now. */
+static bool was_taken(const cJSON *obj)
+{
+    const cJSON *ref = controller(obj);
+
+    return ref && !str_eq(json_get_str(ref, "kind"), API_KIND);
 }
 
 static bool condition_is(const cJSON *obj, const char *type, const char *status)
@@ -63,7 +71,7 @@ static void read_owned(const cJSON *obj, struct record *out)
     const cJSON *fields = owned_fields(obj, API_MANAGER);
     AUTO_JSON cJSON *ours = fields ? owned_project(obj, fields) : NULL;
 
-    out->is_ours = fields != NULL;
+    out->is_ours = fields && !was_taken(obj);
     out->owned_hash = ours ? owned_hash(ours) : 0;
     out->owns_replicas = fields && owned_has(fields, "spec.replicas");
     fields = owned_fields(obj, API_MANAGER_INIT);
@@ -91,7 +99,7 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     *out = (struct record){ .generation = json_get_int(obj, "metadata.generation", 0) };
     if (str_empty(uid) || !str_copy(out->uid, sizeof(out->uid), uid))
         return false;
-    copy_cut(out->owner_uid, sizeof(out->owner_uid), controller_uid(obj));
+    copy_cut(out->owner_uid, sizeof(out->owner_uid), json_get_str(controller(obj), "uid"));
     copy_cut(out->rv, sizeof(out->rv), json_get_str(obj, "metadata.resourceVersion"));
     copy_cut(out->other_manager, sizeof(out->other_manager), foreign_manager(obj));
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
