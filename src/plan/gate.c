@@ -90,7 +90,7 @@ static struct frozen freeze(struct walk *w, const struct record *dep, const stru
         f = (struct frozen){ 0 };
     if (p->autoscaled || !record_is_ours(hpa, w->o->uid) || hpa->deleting || !dep || dep->spec_replicas <= 0)
         return f;
-    if (dep->spec_replicas != p->min_replicas &&
+    if (dep->spec_replicas > p->min_replicas &&
         (f.replicas != dep->spec_replicas || f.min_replicas != p->min_replicas)) {
         f = (struct frozen){ dep->spec_replicas, p->min_replicas };
         w->p->status_first = true;
