@@ -37,9 +37,23 @@ static void end_ok(struct pass *p)
     pass_end(p, NULL, p->acted ? 0 : p->plan.look_again_ms);
 }
 
+static bool is_passing(const struct err *e)
+{
+    return e->kind == ERR_CONFLICT || e->kind == ERR_RETRY;
+}
+
+/* Trouble that may pass backs off, unless something was achieved before it came. After a refusal
+ * the key goes on as planned: Redis has to be looked at whatever becomes of the Deployment. */
 static void end_failed(struct pass *p)
 {
-    pass_end(p, &p->failed, -1);
+    int64_t again_ms = p->plan.look_again_ms;
+
+    if (is_passing(&p->failed) && !p->acted)
+        pass_end(p, &p->failed, -1);
+    else if (is_passing(&p->failed))
+        pass_end(p, NULL, p->failed.retry_after_ms);
+    else
+        pass_end(p, NULL, again_ms >= 0 && again_ms < REFUSED_AGAIN_MS ? again_ms : REFUSED_AGAIN_MS);
 }
 
 static const char *failure_reason(enum err_kind kind)
@@ -52,19 +66,12 @@ static const char *failure_reason(enum err_kind kind)
     return reasons[kind];
 }
 
-static void fail(struct pass *p, const struct err *e)
+static void say_failure(struct pass *p)
 {
-    p->failed = *e;
-    log_warn("action failed", F("service", p->key), F("error", (const char *)e->msg), F("then", err_kind_name(e->kind)));
-    if (e->kind == ERR_CONFLICT || e->kind == ERR_RETRY) {
-        end_failed(p); /* passing trouble: the next pass tells, when it is still there */
-        return;
-    }
     p->plan.rule = "act";
-    p->plan.reason = failure_reason(e->kind);
+    p->plan.reason = failure_reason(p->failed.kind);
     p->plan.stalled = true;
-    memcpy(p->plan.message, e->msg, sizeof(p->plan.message));
-    write_status(p, end_failed);
+    memcpy(p->plan.message, p->failed.msg, sizeof(p->plan.message));
 }
 
 /* --- status --- */
@@ -141,18 +148,35 @@ static char *child_path(struct pass *p, enum child c)
     return kube_path(child_types[c].api_path, p->o.ns, child_types[c].plural, name, NULL);
 }
 
-static void fail_child(struct pass *p, const struct err *from)
-{
-    struct err e = *from;
-
-    err_wrap(&e, "%s", child_types[current(p)->child].label);
-    fail(p, &e);
-}
-
 static void done_with_action(struct pass *p)
 {
     p->next_action++;
     next(p);
+}
+
+static void remember_failure(struct pass *p, const struct err *e)
+{
+    if (is_passing(e) || p->failed.kind == ERR_NONE)
+        p->failed = *e;
+}
+
+/* Passing trouble ends the pass: the next one tells, when it is still there. A child that is
+ * refused is said at the end, and does not keep the others from being mended. */
+static void fail_child(struct pass *p, const struct err *from)
+{
+    struct action *a = current(p);
+    struct err e = *from;
+
+    err_wrap(&e, "%s", child_types[a->child].label);
+    log_warn("action failed", F("service", p->key), F("error", (const char *)e.msg), F("then", err_kind_name(e.kind)));
+    remember_failure(p, &e);
+    if (is_passing(&e)) {
+        end_failed(p);
+        return;
+    }
+    if (a->kind == ACT_APPLY)
+        track_set_refused(p->track, a->child, owned_hash(a->body), &e, loop_now_ms());
+    done_with_action(p);
 }
 
 /* What the server holds now is what we wanted: remembered, so that it is not compared again. */
@@ -163,6 +187,7 @@ static void remember_match(struct pass *p, const cJSON *live)
     struct record *r;
 
     track_set_foreign(p->track, a->child, NULL, 0);
+    track_set_refused(p->track, a->child, 0, NULL, 0);
     if (a->child == CHILD_REDIS_SECRET) {
         p->track->secret_read_ms = 0;
         p->track->password_is_known = true;
@@ -308,8 +333,15 @@ static void on_live(void *arg, const struct kube_reply *reply)
 
 static void apply_child(struct pass *p)
 {
-    AUTO_FREE char *path = child_path(p, current(p)->child);
+    const struct action *a = current(p);
+    const struct err *refused = track_refusal(p->track, a->child, owned_hash(a->body), loop_now_ms());
+    AUTO_FREE char *path = child_path(p, a->child);
 
+    if (refused) {
+        remember_failure(p, refused);
+        done_with_action(p);
+        return;
+    }
     kube_send(p->c->kube, &(struct kube_request){ .method = "GET", .path = path }, on_live, p);
 }
 
@@ -412,6 +444,12 @@ static void next(struct pass *p)
 
     if (p->next_action < p->plan.n_actions) {
         run[current(p)->kind](p);
+        return;
+    }
+    if (p->failed.kind != ERR_NONE) {
+        pass_refresh(p);
+        say_failure(p);
+        write_status(p, end_failed);
         return;
     }
     if (p->acted && !queue_is_tripped(p->c->queue, p->key, loop_now_ms())) {

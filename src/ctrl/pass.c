@@ -49,7 +49,7 @@ void pass_end(struct pass *p, const struct err *e, int64_t again_ms)
 
     if (e && e->kind == ERR_NONE)
         e = NULL;
-    count(c, e, again_ms, now_ms - p->started_ms);
+    count(c, p->failed.kind != ERR_NONE ? &p->failed : e, again_ms, now_ms - p->started_ms);
     queue_done(c->queue, p->key,
                &(struct queue_result){ e ? e->kind : ERR_NONE, e ? e->retry_after_ms : 0, again_ms, p->n_writes }, now_ms);
     free_pass(p);

@@ -16,6 +16,13 @@
 #include "serve/metrics.h"
 #include "status/status.h"
 
+/* A child as the server would not have it: not sent again in this form for a while. */
+struct refusal {
+    uint64_t hash; /* of what was sent */
+    int64_t at_ms;
+    struct err err;
+};
+
 /* What is kept of a key between passes; losing it costs a look, never a decision. */
 struct track {
     char uid[UID_SIZE];
@@ -28,8 +35,11 @@ struct track {
     struct settle settle;
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
+    struct refusal *refused[N_CHILDREN]; /* NULL: none */
     uint64_t said; /* hash of the last line logged: not said twice */
 };
+
+enum { REFUSED_AGAIN_MS = 30000 };
 
 enum counter {
     RECONCILE_SUCCESS,
@@ -80,6 +90,10 @@ void track_forget(struct ctrl *c, const char *key);
 void track_free(void *t);
 void track_set_password(struct track *t, const char *password, bool known);
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
+/* err NULL: it was taken after all. */
+void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms);
+/* How this form of the child was refused lately; NULL: it was not. Lent. */
+const struct err *track_refusal(const struct track *t, enum child child, uint64_t hash, int64_t now_ms);
 
 /* watches.c */
 void watches_start(struct ctrl *c);
@@ -105,7 +119,7 @@ struct pass {
     size_t next_action;
     unsigned n_writes;
     bool acted;                   /* something was written: the next pass says how it stands */
-    struct err failed;            /* what ended the actions early */
+    struct err failed;            /* the first child that could not be made so, or what ended the actions early */
     cJSON *status_next, *status_now; /* about to be written; written in this pass */
     void (*then)(struct pass *p); /* after the status is written */
 };

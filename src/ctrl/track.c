@@ -18,8 +18,10 @@ void track_free(void *arg)
     struct track *t = arg;
 
     wipe(&t->password);
-    for (int i = 0; i < N_CHILDREN; i++)
+    for (int i = 0; i < N_CHILDREN; i++) {
         free(t->foreign[i]);
+        free(t->refused[i]);
+    }
     free(t);
 }
 
@@ -60,4 +62,21 @@ void track_set_foreign(struct track *t, enum child child, const char *whose, int
     free(t->foreign[child]);
     t->foreign[child] = whose ? xstrdup(whose) : NULL;
     t->foreign_ms[child] = now_ms;
+}
+
+void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms)
+{
+    free(t->refused[child]);
+    t->refused[child] = NULL;
+    if (!err)
+        return;
+    t->refused[child] = xcalloc(1, sizeof(*t->refused[child]));
+    *t->refused[child] = (struct refusal){ hash, now_ms, *err };
+}
+
+const struct err *track_refusal(const struct track *t, enum child child, uint64_t hash, int64_t now_ms)
+{
+    const struct refusal *r = t->refused[child];
+
+    return r && r->hash == hash && now_ms - r->at_ms < REFUSED_AGAIN_MS ? &r->err : NULL;
 }
