@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json/owned.h"
+
 enum { QUIET_MS = 1500 };
 
 const char *child_what(struct e2e *t, enum child c, const char *service)
@@ -40,12 +42,20 @@ static void plain_secret(cJSON *data)
     }
 }
 
+/* Replicas that are somebody else's to choose say nothing about what the operator made. */
+static bool replicas_are_foreign(const cJSON *obj)
+{
+    return str_eq(json_get_str(obj, "kind"), "Deployment") && !owned_has(owned_fields(obj, API_MANAGER), "spec.replicas");
+}
+
 static cJSON *plain(const cJSON *obj)
 {
     static const char *const addresses[] = { "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", NULL };
     cJSON *copy = json_dup(obj);
 
     json_del(copy, "status");
+    if (replicas_are_foreign(obj))
+        json_del(json_member(copy, "spec"), "replicas");
     plain_metadata(json_member(copy, "metadata"));
     if (str_eq(json_get_str(copy, "kind"), "Service") && !str_eq(json_get_str(copy, "spec.clusterIP"), "None"))
         strip(json_member(copy, "spec"), addresses);

@@ -106,12 +106,12 @@ static const struct fault {
     enum wire_fault fault;
     int every;
 } faults[] = {
-    { "each second request is 429", WIRE_429, 2 },
-    { "each third request is 500", WIRE_500, 3 },
-    { "each second request is 503", WIRE_503, 2 },
-    { "each third request is 409", WIRE_CONFLICT, 3 },
-    { "each third request is reset before", WIRE_RESET_BEFORE, 3 },
-    { "each third request is reset after the server did it", WIRE_RESET_AFTER, 3 },
+    { "one request in three is 429", WIRE_429, 3 },
+    { "one request in three is 500", WIRE_500, 3 },
+    { "one request in three is 503", WIRE_503, 3 },
+    { "one request in three is 409", WIRE_CONFLICT, 3 },
+    { "one request in three is reset before", WIRE_RESET_BEFORE, 3 },
+    { "one request in three is reset after the server did it", WIRE_RESET_AFTER, 3 },
 };
 
 static void refused_and_reset(struct e2e *t)

@@ -66,6 +66,21 @@ static void tell(struct e2e *t, redisContext *c, const char *command)
     E2E_CHECK(t, ok, NULL, "%s: %s", command, said);
 }
 
+static void tell_all(struct e2e *t, const char *command)
+{
+    const char *password = redis_password(t, "fraud");
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        struct timeval patience = { 2, 0 };
+        redisContext *c = redisConnectWithTimeout(pods.ips[i], 6379, patience);
+        tell(t, c, e2e_fmt(t, "AUTH %s", password));
+        tell(t, c, command);
+        redisFree(c);
+    }
+}
+
 static const char *id_of(struct e2e *t, redisContext *c)
 {
     redisReply *r = redisCommand(c, "CLUSTER MYID");
@@ -148,14 +163,14 @@ static void step_up_waits_for_a_while(struct e2e *t)
 {
     bring_up(t, 2, 2, 8);
     redisContext *owner = master_of_slot(t, 7);
-    tell(t, owner, "CONFIG SET cluster-require-full-coverage yes");
-    tell(t, owner, "CLUSTER DELSLOTS 7");
+    /* each forgets it for itself: the news of a lost slot do not spread */
+    tell_all(t, "CONFIG SET cluster-require-full-coverage yes");
+    tell_all(t, "CLUSTER DELSLOTS 7");
     const cJSON *isvc = e2e_wait_condition(t, isvc_what, "RedisReady", "False", NULL, 60);
     e2e_note(t, "state %s", json_get_str(isvc, "status.redis.state"));
-    bool down = str_eq(json_get_str(isvc, "status.redis.state"), "Down");
+    e2e_wait_value(t, isvc_what, "status.redis.state", "\"Down\"", 60);
     e2e_apply(t, service, 5, 5, 8);
-    if (down)
-        e2e_wait_condition(t, isvc_what, "ScalingHeld", "True", "ScaleUpHeld", 30);
+    e2e_wait_condition(t, isvc_what, "ScalingHeld", "True", "ScaleUpHeld", 30);
     e2e_wait_value(t, "deployments/fraud", "spec.replicas", "5", 60);
     tell(t, owner, "CLUSTER ADDSLOTS 7");
     redisFree(owner);
