@@ -191,6 +191,10 @@ cJSON *build_serving_pod(const struct isvc *s)
     add_accelerator(s, spec, first);
     if (!json_has(spec, "terminationGracePeriodSeconds"))
         json_int(spec, "terminationGracePeriodSeconds", GRACE_S);
+    /* Left out, an earlier name could never be taken back: the server keeps a copy of it in the
+     * old field serviceAccount, which nobody owns, and restores it from there. */
+    if (!json_has(spec, "serviceAccountName"))
+        json_str(spec, "serviceAccountName", "default");
     if (!json_has(spec, "topologySpreadConstraints"))
         build_spread(spec, s, COMPONENT_PREDICTOR, true);
     build_canonical_pod(spec);
