@@ -181,9 +181,12 @@ static cJSON *blank(const struct resource *res)
     json_obj(o, "spec");
     if (schema_of_member(res->schema, "status"))
         json_obj(o, "status");
-    for (size_t i = 0; i < COUNT(structs); i++)
-        if (schema_of_member(spec, structs[i]))
+    for (size_t i = 0; i < COUNT(structs); i++) {
+        const struct schema *member = schema_of_member(spec, structs[i]);
+
+        if (member && member->kind == SCHEMA_OBJECT) /* a Lease's strategy is a string */
             json_obj(json_obj(o, "spec"), structs[i]);
+    }
     if (schema_of_member(spec, "template")) {
         cJSON *t = json_obj(json_obj(o, "spec"), "template");
 

@@ -248,11 +248,11 @@ static void on_reply(void *arg, const struct kube_reply *reply)
     struct flight *f = arg;
     struct task *t = f->t;
     struct worker *w = t->w;
-    bool is_post = !strcmp(f->call->method, "POST");
+    bool creates = !strcmp(f->call->method, "POST") && !f->call->node;
 
     if (reply->err.kind == ERR_NONE) {
         t->changed |= take_reply(w->r, f->call, reply->body);
-    } else if (reply->status == 404 && !is_post) {
+    } else if (reply->status == 404 && !creates) {
         t->changed |= !strcmp(f->call->method, "GET"); /* otherwise its watch will tell */
     } else {
         t->failed = true;
