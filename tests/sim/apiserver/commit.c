@@ -88,7 +88,7 @@ static int decode(struct write *w, struct refusal *r)
     return 0;
 }
 
-/* The main resource does not write status; a status write writes nothing else. */
+/* The main resource does not write status; a status write writes nothing else, but for a built-in kind's annotations. */
 static void keep_other_half(struct write *w)
 {
     const cJSON *old = w->old ? w->old->tree : NULL;
@@ -105,6 +105,10 @@ static void keep_other_half(struct write *w)
         json_del(whole, "status");
         json_put_dup(whole, "status", json_member(w->next, "status"));
         json_put_dup(json_obj(whole, "metadata"), "managedFields", json_at(w->next, "metadata.managedFields"));
+        if (w->res->ops) { /* Deployments carry their revision there */
+            json_del(json_obj(whole, "metadata"), "annotations");
+            json_put_dup(json_obj(whole, "metadata"), "annotations", json_at(w->next, "metadata.annotations"));
+        }
         cJSON_Delete(w->next);
         w->next = whole;
     }

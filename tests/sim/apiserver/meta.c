@@ -153,7 +153,7 @@ void meta_count_generation(struct write *w)
     cJSON *meta = json_member(w->next, "metadata");
     bool same;
 
-    if (!(w->res->flags & KIND_GENERATION) || !w->old)
+    if (!(w->res->flags & KIND_GENERATION) || !w->old || str_eq(w->sub, "status"))
         return;
     same = same_desire(w->old->tree, w->next, w->res->flags & KIND_STATUS);
     if (w->res->flags & KIND_COUNTS_NOTES)
