@@ -34,6 +34,7 @@ struct http_reply {
     int32_t retry_after_ms; /* 0: not said; at most an hour */
     const char *body;       /* never NULL, NUL after the last byte; empty when streamed */
     size_t len;
+    bool too_long;          /* the body passed max_bytes: err says so too */
     struct err err;         /* of the transport, not of the status: ERR_NONE or ERR_RETRY */
 };
 

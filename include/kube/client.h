@@ -35,6 +35,7 @@ struct kube_request {
 struct kube_reply {
     int status;        /* HTTP status; 0: none came */
     bool gone;         /* 410 Expired: list again */
+    bool too_long;     /* more than the bound: ask for less */
     const cJSON *body; /* lent; NULL when none, or not JSON */
     struct err err;    /* ERR_NONE on 2xx */
 };

@@ -184,6 +184,7 @@ static void call_finish(struct http_call *c, const char *why)
 
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     r.status = (int)status;
+    r.too_long = c->too_long;
     if (why)
         (void)err_set(&r.err, ERR_RETRY, "%s", why);
     call_detach(c);

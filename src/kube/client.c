@@ -130,6 +130,7 @@ static void read_reply(struct kube_call *c, const struct http_reply *r, cJSON **
     bool is_json = r->len && json_parse(r->body, r->len, body, NULL) == 0;
 
     reply->body = *body;
+    reply->too_long = r->too_long;
     reply->gone = kube_status_is_gone(r->status, *body);
     if (r->err.kind)
         reply->err = r->err;

@@ -35,6 +35,7 @@ struct kube_watch {
     bool has_verdict, paged, synced, had_events;
     int64_t opened_ms, heard_ms;
     int32_t asked_to_wait_ms; /* Retry-After */
+    int page_limit;
     unsigned failures;
     int64_t backoff_max_ms, late_ms;
     int n_calls_out; /* into the handler: the watch may be freed there */
@@ -265,6 +266,9 @@ static void on_page(void *arg, const struct kube_reply *r)
         on_good_page(w, r->body);
         return;
     }
+    /* Objects may be big: what does not fit is asked for in smaller pages. */
+    if (r->too_long && w->page_limit > 1)
+        w->page_limit /= 2;
     w->why = r->err;
     w->asked_to_wait_ms = r->err.retry_after_ms;
     step(w, verdict_of(r->status, r->body, r->err.kind));
@@ -293,7 +297,7 @@ static void open_stream(struct kube_watch *w, bool initial)
 
 static void ask_page(struct kube_watch *w)
 {
-    AUTO_FREE char *limit = xasprintf("%d", PAGE_LIMIT), *url = NULL;
+    AUTO_FREE char *limit = xasprintf("%d", w->page_limit), *url = NULL;
 
     loop_timer_off(w->timer);
     url = kube_path_with(xstrdup(w->path), "limit", limit);
@@ -387,6 +391,7 @@ struct kube_watch *kube_watch_new(struct kube *k, const struct kube_watch_opts *
     w->state = R_IDLE;
     w->backoff_max_ms = INT64_MAX;
     w->late_ms = LATE_MS;
+    w->page_limit = PAGE_LIMIT;
     frames_init(&w->frames);
     w->timer = loop_timer_new(kube_loop(k), on_timer, w);
     loop_timer_set(w->timer, 0);

@@ -201,6 +201,35 @@ static void everything_of_a_request_arrives(void **state)
     assert_null(strstr(buf_text(&f->server.heard), "Expect:"));
 }
 
+static void a_proxy_is_asked_when_there_is_one(void **state)
+{
+    struct fixture *f = *state;
+    struct http_request req;
+
+    script_server_init(&f->server, f->loop, &hello, 1);
+    req = request(f);
+    req.proxy = f->server.url;
+    req.url = "http://kube.example:99/x";
+    f->http->send(f->http, &req);
+    run(f);
+    assert_int_equal(f->status, 200);
+    assert_non_null(strstr(buf_text(&f->server.heard), "GET http://kube.example:99/x HTTP/1.1\r\n"));
+}
+
+static void the_environments_proxy_is_not_for_loopback(void **state)
+{
+    struct fixture *f = *state;
+    struct http_request req;
+
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    script_server_init(&f->server, f->loop, &hello, 1);
+    req = request(f);
+    f->http->send(f->http, &req);
+    run(f);
+    unsetenv("http_proxy");
+    assert_int_equal(f->status, 200);
+}
+
 static void nobody_listens(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +401,8 @@ int main(void)
 {
     const struct CMUnitTest plain[] = {
         T(everything_of_a_request_arrives),
+        T(a_proxy_is_asked_when_there_is_one),
+        T(the_environments_proxy_is_not_for_loopback),
         T(nobody_listens),
         T(only_http_is_spoken),
         T(a_stream_may_be_given_up),

@@ -6,6 +6,7 @@
 #define SCRIPT_SERVER_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,14 +94,16 @@ static inline void script_conn_send(void *arg)
 {
     struct script_conn *c = arg;
     size_t len = c->script->len ? c->script->len : strlen(c->script->text), n = len - c->sent;
+    ssize_t sent;
 
     if (c->script->piece && n > c->script->piece)
         n = c->script->piece;
-    if (n && send(c->fd, c->script->text + c->sent, n, MSG_NOSIGNAL) != (ssize_t)n) {
+    sent = n ? send(c->fd, c->script->text + c->sent, n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+    if (sent < 0 && errno != EAGAIN) {
         script_conn_free(c);
         return;
     }
-    c->sent += n;
+    c->sent += sent > 0 ? (size_t)sent : 0;
     if (c->sent < len)
         loop_timer_set(c->timer, c->script->piece > 16 ? 1 : 0);
     else

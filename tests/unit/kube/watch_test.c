@@ -239,6 +239,26 @@ static void a_big_event_arrives_whole(void **state)
     assert_string_equal(buf_text(&f->trace), "[+a]");
 }
 
+static void pages_that_do_not_fit_are_asked_for_smaller(void **state)
+{
+    enum { BIG = 8 * 1024 * 1024 + 1 };
+    static const char head[] = OK_ "{\"x\":\"";
+    static char text[sizeof(head) + BIG];
+    static const struct script scripts[] = {
+        NO("422 No"), { text, 0, 1 << 20, CLOSE }, PAGE("5", "", ITEM("a", "1")), STREAM("", HANG)
+    };
+    struct fixture *f;
+
+    memcpy(text, head, sizeof(head) - 1);
+    memset(text + sizeof(head) - 1, 'x', BIG);
+    begin(state, scripts, COUNT(scripts), "[[![+a]");
+    f = *state;
+    run(f);
+    assert_string_equal(buf_text(&f->trace), "[[![+a]");
+    assert_non_null(strstr(f->trouble.msg, "too long"));
+    assert_non_null(strstr(buf_text(&f->server.heard), "limit=50"));
+}
+
 static const struct free_row {
     const char *name, *at;
     struct script scripts[3];
@@ -270,6 +290,7 @@ int main(void)
     const struct CMUnitTest plain[] = {
         cmocka_unit_test_teardown(the_stream_may_arrive_byte_by_byte, teardown),
         cmocka_unit_test_teardown(a_big_event_arrives_whole, teardown),
+        cmocka_unit_test_teardown(pages_that_do_not_fit_are_asked_for_smaller, teardown),
     };
     struct CMUnitTest tests[COUNT(plain) + COUNT(rows) + COUNT(free_rows)];
     size_t n = COUNT(plain);
