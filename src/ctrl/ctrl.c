@@ -25,6 +25,8 @@ static void on_lease(void *arg, bool held)
 
     log_info(held ? "leading" : "not leading: nothing is written until the Lease is ours again",
              F("identity", c->cfg.identity));
+    if (!held) /* what waits for a connection must not leave any more */
+        kube_abort_writes(c->kube, "the Lease was lost");
     /* a follower looked at nothing: every key gets its pass */
     for (struct entry *e = cache_next(c->cache, NULL); held && e; e = cache_next(c->cache, e))
         queue_add(c->queue, e->key, QUEUE_LOW, 0);

@@ -210,6 +210,7 @@ void pass_start(struct ctrl *c, const char *key)
     *p = (struct pass){ .c = c, .key = xstrdup(key), .started_ms = loop_now_ms() };
     if (!entry || !entry->doc) {
         track_forget(c, key); /* children go by their owner references */
+        queue_drop(c->queue, key);
         pass_end(p, NULL, -1);
         return;
     }
