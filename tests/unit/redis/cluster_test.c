@@ -203,6 +203,38 @@ static void all_move_and_nobody_fails_over(void **state)
     assert_true(lab_cli(&lab, 1, "GET k", "v"));
 }
 
+/* Between two masters other than the first: whoever asks only node 0 sees nothing of it. */
+static void a_half_migrated_slot_is_seen(void **state)
+{
+    char cmd[128];
+    (void)state;
+
+    start_formed(3, 0);
+    snprintf(cmd, sizeof(cmd), "CLUSTER SETSLOT 6000 MIGRATING %s", lab.views[2].id);
+    assert_true(lab_cli(&lab, 1, cmd, "OK"));
+    lab_look(&lab);
+    assert_int_equal(lab.v.state, REDIS_DEGRADED);
+    assert_false(lab.v.holds[P_CLOSED]);
+    assert_true(lab.v.holds[P_STATE] && lab.v.holds[P_SLOTS] && lab.v.holds[P_CONSENSUS]);
+    assert_string_equal(lab.v.evidence[P_CLOSED], "redis-1 is migrating slot 6000 to redis-2");
+    assert_true(lab_cli(&lab, 1, "CLUSTER SETSLOT 6000 STABLE", "OK"));
+    lab_look(&lab);
+    assert_int_equal(lab.v.state, REDIS_HEALTHY);
+}
+
+static void a_slot_that_one_gave_up_is_seen(void **state)
+{
+    (void)state;
+
+    start_formed(3, 0);
+    assert_true(lab_cli(&lab, 1, "CLUSTER DELSLOTS 6000", "OK"));
+    lab_look(&lab);
+    assert_int_equal(lab.v.state, REDIS_PARTIAL);
+    assert_false(lab.v.holds[P_OWNERSHIP] || lab.v.holds[P_SLOTS] || lab.v.holds[P_CONSENSUS]);
+    assert_non_null(strstr(lab.v.evidence[P_OWNERSHIP], "slots 6000: no owner answers"));
+    assert_false(lab_referee(&lab));
+}
+
 static void a_new_pod_takes_the_place_of_a_lost_master(void **state)
 {
     char lost[NODE_ID_LEN + 1];
@@ -239,6 +271,8 @@ static const struct CMUnitTest tests[] = {
     REAL(a_dead_master_is_partial_then_failed_over),
     REAL(a_frozen_master_meets_its_deadline),
     REAL(all_move_and_nobody_fails_over),
+    REAL(a_half_migrated_slot_is_seen),
+    REAL(a_slot_that_one_gave_up_is_seen),
     REAL(a_new_pod_takes_the_place_of_a_lost_master),
 };
 

@@ -52,7 +52,7 @@ struct world {
     bool hidden[W_PODS]; /* from the operator */
     struct w_node node[W_IDS];
     bool gone[W_IDS]; /* wiped: its volume is no more */
-    char pods[W_PODS][16], ips[W_PODS][40];
+    char pods[W_PODS][24], ips[W_PODS][40];
     struct member members[W_PODS];
     struct expected x;
 };
