@@ -76,7 +76,7 @@ static bool matches(const char *pattern, const char *text)
     regex_t *re = patterns ? map_get(patterns, pattern) : NULL;
 
     if (!re) {
-        struct buf b CLEANUP(buf_done);
+        struct buf b CLEANUP(buf_done) = { 0 };
 
         buf_init(&b, 64 << 10);
         to_posix(pattern, &b);
@@ -162,7 +162,7 @@ static void check_count(const cJSON *v, const cJSON *rules, const struct trail *
 
 static void check_choice(const cJSON *v, const cJSON *choices, const struct trail *at, struct refusal *r)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     AUTO_FREE char *shown = NULL;
     char where[TRAIL_TEXT];
     const cJSON *c;

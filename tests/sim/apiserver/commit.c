@@ -58,7 +58,7 @@ static void warn(struct write *w, const char *path)
 
 static int refuse_unknown(const cJSON *unknown, struct refusal *r)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     const cJSON *u;
 
     buf_init(&b, 16 << 10);

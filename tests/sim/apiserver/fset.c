@@ -120,7 +120,7 @@ static const cJSON *key_value(const cJSON *item, const struct schema *list, cons
 
 static char *keyed_item(const cJSON *item, const struct schema *list)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     char *keys[8];
     size_t n = list->n_keys < COUNT(keys) ? list->n_keys : COUNT(keys);
 
@@ -377,7 +377,7 @@ static void each(const cJSON *set, struct buf *path, void (*fn)(void *, const ch
 
 void fset_each(const cJSON *set, void (*fn)(void *arg, const char *path), void *arg)
 {
-    struct buf path CLEANUP(buf_done);
+    struct buf path CLEANUP(buf_done) = { 0 };
 
     buf_init(&path, 16 << 10);
     buf_str(&path, "");

@@ -109,6 +109,14 @@ void http_drop(struct request *q)
     request_free(q);
 }
 
+void http_forget(struct request *q)
+{
+    /* a connection that failed leaves its unanswered request to us */
+    if (!evhttp_request_get_connection(q->ev))
+        evhttp_request_free(q->ev);
+    request_free(q);
+}
+
 struct late {
     struct request *q;
     int code;
@@ -160,7 +168,7 @@ static void late_gone(struct evhttp_connection *con, void *arg)
     struct late *l = arg;
 
     (void)con;
-    request_free(l->q);
+    http_forget(l->q);
     late_free(l);
 }
 

@@ -17,6 +17,8 @@ void http_stop(struct server *s);
 
 /* Cuts the connection with a reset, without an answer; frees the request. */
 void http_drop(struct request *q);
+/* The client is gone: frees the request. For close callbacks. */
+void http_forget(struct request *q);
 /* Never answers; the request is freed when the client goes. */
 void http_hold(struct request *q);
 

@@ -158,7 +158,7 @@ static void write_head(const struct request *q, const struct page *p, struct buf
 
 static void answer(struct request *q, struct page *p)
 {
-    struct buf items CLEANUP(buf_done), all CLEANUP(buf_done);
+    struct buf items CLEANUP(buf_done) = { 0 }, all CLEANUP(buf_done) = { 0 };
     cJSON *tree = NULL;
 
     buf_init(&items, LIST_MAX);

@@ -56,7 +56,7 @@ void refusal_cause(struct refusal *r, const char *reason, const char *field, con
 
 int refusal_invalid(struct refusal *r, const char *group, const char *kind, const char *name)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     const cJSON *c;
     int n = json_count(r->causes);
 

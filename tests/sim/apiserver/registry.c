@@ -153,7 +153,7 @@ void registry_drop_custom(struct registry *g, const char *group, const char *plu
 
 static char *join(const cJSON *names)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     const cJSON *n;
 
     buf_init(&b, 16 << 10);

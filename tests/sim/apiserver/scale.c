@@ -37,7 +37,7 @@ static void add_expressions(struct buf *b, const cJSON *list)
 
 static char *selector_text(const struct resource *res, const cJSON *obj)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
     const char *path = path_of(res, "labelSelectorPath", NULL), *text;
     const cJSON *m;
 

@@ -18,10 +18,8 @@ static void free_child(struct schema *s)
         schema_free(s);
 }
 
-void schema_free(struct schema *s)
+void schema_clear(struct schema *s)
 {
-    if (!s)
-        return;
     for (size_t i = 0; i < s->n_fields; i++) {
         free(s->fields[i].name);
         free_child(s->fields[i].type);
@@ -32,9 +30,16 @@ void schema_free(struct schema *s)
     free(s->fields);
     free(s->keys);
     free(s->merge_key);
-    free(s->name);
     cJSON_Delete(s->fallback);
     cJSON_Delete(s->choices);
+}
+
+void schema_free(struct schema *s)
+{
+    if (!s)
+        return;
+    schema_clear(s);
+    free(s->name);
     free(s);
 }
 

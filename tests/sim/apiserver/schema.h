@@ -49,6 +49,7 @@ struct schema {
 
 struct schema *schema_new(enum schema_kind kind);
 void schema_free(struct schema *s); /* and what it owns; named built-ins are owned by the type map */
+void schema_clear(struct schema *s); /* all but the struct and its name: types that name each other go in two steps */
 const struct schema_field *schema_field(const struct schema *s, const char *name); /* NULL: unknown */
 struct schema_field *schema_add_field(struct schema *s, const char *name, size_t name_len, struct schema *type);
 

@@ -239,12 +239,17 @@ struct map *schema_builtin(void)
     return types;
 }
 
-static void free_type(void *s)
+static void free_cleared(void *p)
 {
-    schema_free(s);
+    struct schema *s = p;
+
+    free(s->name);
+    free(s);
 }
 
 void schema_builtin_free(struct map *types)
 {
-    map_free(types, free_type);
+    for (struct map_iter i = map_first(types); i.key; map_next(&i))
+        schema_clear(i.value);
+    map_free(types, free_cleared);
 }

@@ -68,7 +68,7 @@ static cJSON *custom_cell(const cJSON *obj, const cJSON *column)
 {
     const char *path = json_get_str(column, "jsonPath"), *type = json_get_str(column, "type");
     const cJSON *v = path ? path_value(obj, path) : NULL;
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
 
     if (!v)
         return cJSON_CreateNull();
@@ -121,7 +121,7 @@ static void column_defs(const struct resource *res, cJSON *defs)
 
 static void add_age(cJSON *cells, const cJSON *obj)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
 
     buf_init(&b, 64);
     cells_age(json_get_str(obj, "metadata.creationTimestamp"), &b);
@@ -130,7 +130,7 @@ static void add_age(cJSON *cells, const cJSON *obj)
 
 static void add_cell(cJSON *cells, const cJSON *obj, const struct column *c)
 {
-    struct buf b CLEANUP(buf_done);
+    struct buf b CLEANUP(buf_done) = { 0 };
 
     if (c->path) {
         cJSON *v = json_dup(json_at(obj, c->path));

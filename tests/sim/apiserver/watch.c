@@ -51,14 +51,17 @@ static void watcher_free(struct watcher *w)
     loop_timer_free(w->timer);
     loop_timer_free(w->late_timer);
     selector_free(w->sel);
-    request_free(w->q);
     free(w);
 }
 
 static void on_gone(struct evhttp_connection *con, void *arg)
 {
+    struct watcher *w = arg;
+    struct request *q = w->q;
+
     (void)con;
-    watcher_free(arg);
+    watcher_free(w);
+    http_forget(q);
 }
 
 static struct evhttp_connection *connection_of(struct watcher *w)
@@ -68,9 +71,12 @@ static struct evhttp_connection *connection_of(struct watcher *w)
 
 static void watcher_end(struct watcher *w)
 {
+    struct request *q = w->q;
+
     evhttp_connection_set_closecb(connection_of(w), NULL, NULL);
-    evhttp_send_reply_end(w->q->ev);
     watcher_free(w);
+    evhttp_send_reply_end(q->ev);
+    request_free(q);
 }
 
 static void watcher_cut(struct watcher *w)
@@ -78,8 +84,6 @@ static void watcher_cut(struct watcher *w)
     struct request *q = w->q;
 
     evhttp_connection_set_closecb(connection_of(w), NULL, NULL);
-    w->q = xcalloc(1, sizeof(*w->q)); /* http_drop frees the real one */
-    w->q->s = q->s;
     watcher_free(w);
     http_drop(q);
 }
