@@ -365,7 +365,8 @@ int managed_apply(const struct apply *a, const cJSON *live, const cJSON *config,
     clean(set, a->res, a->sub);
     json_put_dup(own, "fieldsV1", set);
     json_str(own, "apiVersion", api_version);
-    pruned = prune(merged, entries, last, a->res->schema);
+    /* what still is named is still owned: then nothing can go */
+    pruned = json_equal(last, set) ? json_dup(merged) : prune(merged, entries, last, a->res->schema);
     d = fset_compare(before, pruned, a->res->schema);
     clean(d.added, a->res, a->sub);
     clean(d.modified, a->res, a->sub);

@@ -30,10 +30,10 @@ const char *const types_core_b[] = {
       "volumeAttributesClassName:s volumeMode:s(Block|Filesystem) volumeName:s",
     "PersistentVolumeClaimStatus "
       "accessModes:[s(ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod)] "
-      "allocatedResourceStatuses:<s(ControllerResizeInProgress|ControllerResizeInfeasible|NodeResizeInProgress|NodeResizeInfeasible|NodeResizePending)> "
-      "allocatedResources:<q> capacity:<q> conditions:[PersistentVolumeClaimCondition]{type} "
-      "currentVolumeAttributesClassName:s modifyVolumeStatus:ModifyVolumeStatus "
-      "phase:s(Bound|Lost|Pending)",
+      "allocatedResourceStatuses:<s(ControllerResizeInProgress|ControllerResizeInfeasible|"
+      "NodeResizeInProgress|NodeResizeInfeasible|NodeResizePending)> allocatedResources:<q> capacity:<q> "
+      "conditions:[PersistentVolumeClaimCondition]{type} currentVolumeAttributesClassName:s "
+      "modifyVolumeStatus:ModifyVolumeStatus phase:s(Bound|Lost|Pending)",
     "PersistentVolumeClaimTemplate metadata:ObjectMeta spec!:PersistentVolumeClaimSpec",
     "PersistentVolumeClaimVolumeSource claimName!:s readOnly:b",
     "PersistentVolumeSpec accessModes:[s(ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod)] "
@@ -126,7 +126,8 @@ const char *const types_core_b[] = {
     "ResourceHealth health:s message:s resourceID!:s",
     "ResourceQuota metadata:ObjectMeta spec:ResourceQuotaSpec status:ResourceQuotaStatus",
     "ResourceQuotaSpec hard:<q> scopeSelector:ScopeSelector "
-      "scopes:[s(BestEffort|CrossNamespacePodAffinity|NotBestEffort|NotTerminating|PriorityClass|Terminating|VolumeAttributesClass)]",
+      "scopes:[s(BestEffort|CrossNamespacePodAffinity|NotBestEffort|NotTerminating|PriorityClass|"
+      "Terminating|VolumeAttributesClass)]",
     "ResourceQuotaStatus hard:<q> used:<q>",
     "ResourceRequirements claims:[ResourceClaim]{name}!~ limits:<q> requests:<q>",
     "ResourceStatus name!:s resources:[ResourceHealth]{resourceID}!~",
@@ -137,8 +138,8 @@ const char *const types_core_b[] = {
       "secretRef!:LocalObjectReference sslEnabled:b storageMode:s storagePool:s system!:s volumeName:s",
     "ScopeSelector@ matchExpressions:[ScopedResourceSelectorRequirement]",
     "ScopedResourceSelectorRequirement operator!:s(DoesNotExist|Exists|In|NotIn) "
-      "scopeName!:s(BestEffort|CrossNamespacePodAffinity|NotBestEffort|NotTerminating|PriorityClass|Terminating|VolumeAttributesClass) "
-      "values:[s]",
+      "scopeName!:s(BestEffort|CrossNamespacePodAffinity|NotBestEffort|NotTerminating|"
+      "PriorityClass|Terminating|VolumeAttributesClass) values:[s]",
     "SeccompProfile localhostProfile:s type!:s(Localhost|RuntimeDefault|Unconfined)",
     "Secret data:<y> immutable:b metadata:ObjectMeta stringData:<s> type:s",
     "SecretEnvSource name:s optional:b",
