@@ -86,8 +86,10 @@ static cJSON *resources_of(const struct server *s, const char *group, const char
         add_resource(list, res);
         any = true;
     }
-    if (strcmp(group, "authentication.k8s.io") == 0 && strcmp(version, "v1") == 0)
+    if (strcmp(group, "authentication.k8s.io") == 0 && strcmp(version, "v1") == 0) {
+        add_entry(list, "selfsubjectreviews", "selfsubjectreview", false, "SelfSubjectReview", "create");
         any = add_entry(list, "tokenreviews", "tokenreview", false, "TokenReview", "create");
+    }
     if (strcmp(group, "authorization.k8s.io") == 0 && strcmp(version, "v1") == 0) {
         add_entry(list, "selfsubjectaccessreviews", "selfsubjectaccessreview", false, "SelfSubjectAccessReview", "create");
         any = add_entry(list, "subjectaccessreviews", "subjectaccessreview", false, "SubjectAccessReview", "create");

@@ -45,6 +45,14 @@ static void review_subject(struct request *q, cJSON *body)
     review_access(q, body, &u);
 }
 
+static void review_whoami(struct request *q, cJSON *body)
+{
+    cJSON *user = json_obj(json_obj(body, "status"), "userInfo");
+
+    json_str(user, "username", q->user->name);
+    json_put_dup(user, "groups", q->user->groups);
+}
+
 static void review_self(struct request *q, cJSON *body)
 {
     review_access(q, body, q->user);
@@ -54,6 +62,7 @@ bool review_serve(struct request *q)
 {
     static const struct { const char *path; void (*fn)(struct request *, cJSON *); bool open; } rows[] = {
         { "/apis/authentication.k8s.io/v1/tokenreviews", review_token, false },
+        { "/apis/authentication.k8s.io/v1/selfsubjectreviews", review_whoami, true },
         { "/apis/authorization.k8s.io/v1/subjectaccessreviews", review_subject, false },
         { "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review_self, true },
     };

@@ -92,6 +92,21 @@ static void refuse_now(struct request *q, int code, const char *message)
     reply_refusal(q, &r);
 }
 
+/* False: answered. One object needs a name, a collection must not have one. */
+static bool allows_path(struct request *q)
+{
+    bool named = !strcmp(q->verb, "update") || !strcmp(q->verb, "patch");
+    bool nowhere = resource_is_namespaced(q->res) && !q->ns && q->name;
+
+    if (nowhere)
+        refuse_now(q, 404, "the server could not find the requested resource");
+    else if ((named && !q->name) || (!strcmp(q->verb, "create") && q->name && !q->sub))
+        refuse_now(q, 405, "the server does not allow this method on the requested resource");
+    else
+        return true;
+    return false;
+}
+
 static void serve_resource(struct request *q)
 {
     static const struct { const char *verb; void (*fn)(struct request *); } verbs[] = {
@@ -99,16 +114,14 @@ static void serve_resource(struct request *q)
         { "update", crud_update }, { "patch", crud_patch },   { "delete", delete_one },   { "deletecollection", delete_many },
     };
 
+    if (!allows_path(q))
+        return;
     if (q->sub && strcmp(q->sub, "status") != 0) {
         subresource_serve(q);
         return;
     }
     if (q->sub && !(q->res->flags & KIND_STATUS)) {
         refuse_now(q, 404, "the server could not find the requested resource");
-        return;
-    }
-    if (!strcmp(q->verb, "create") && q->name) {
-        refuse_now(q, 405, "the server does not allow this method on the requested resource");
         return;
     }
     for (size_t i = 0; i < COUNT(verbs); i++)

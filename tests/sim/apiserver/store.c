@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/str.h"
 
-enum { LOG_EVENTS = 8192, LOG_BYTES = 96 << 20 };
+enum { LOG_EVENTS = 4096, LOG_BYTES = 32 << 20 };
 
 struct store {
     struct map *collections;

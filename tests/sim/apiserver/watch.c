@@ -1,6 +1,7 @@
 #include "sim/apiserver/watch.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct watcher {
     uint64_t sent_rv;    /* everything up to here has been looked at */
     bool bookmarks;
     bool columns_sent;
+    bool hopeless;       /* the client does not read: to be cut by the timer */
     int64_t ends_ms;
     struct loop_timer *timer;
     struct loop_timer *late_timer;
@@ -148,6 +150,17 @@ static void send_delayed(struct watcher *w, struct evbuffer *bytes, int64_t dela
     loop_timer_set(w->late_timer, w->late->due_ms - loop_now_ms());
 }
 
+static bool is_stuck(struct watcher *w)
+{
+    struct bufferevent *b = evhttp_connection_get_bufferevent(connection_of(w));
+
+    if (!w->hopeless && evbuffer_get_length(bufferevent_get_output(b)) > BACKLOG_MAX) {
+        w->hopeless = true;
+        loop_timer_set(w->timer, 0);
+    }
+    return w->hopeless;
+}
+
 static void send_bytes(struct watcher *w, struct evbuffer *bytes)
 {
     int64_t delay = faults_event_delay(w->q->s->faults, w->q->path, w->q->user_agent);
@@ -156,7 +169,7 @@ static void send_bytes(struct watcher *w, struct evbuffer *bytes)
         send_delayed(w, bytes, delay);
         return;
     }
-    if (delay == 0)
+    if (delay == 0 && !is_stuck(w))
         evhttp_send_reply_chunk(w->q->ev, bytes);
     evbuffer_free(bytes);
 }
@@ -309,6 +322,10 @@ static void on_timer(void *arg)
 {
     struct watcher *w = arg;
 
+    if (w->hopeless) {
+        watcher_cut(w);
+        return;
+    }
     if (loop_now_ms() >= w->ends_ms) {
         watcher_end(w);
         return;
