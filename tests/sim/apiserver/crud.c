@@ -6,6 +6,7 @@
 #include "sim/apiserver/managed.h"
 #include "sim/apiserver/merge.h"
 #include "sim/apiserver/patch.h"
+#include "sim/apiserver/proto.h"
 #include "sim/apiserver/shape.h"
 #include "sim/apiserver/view.h"
 
@@ -89,7 +90,8 @@ static int check_media(struct request *q, struct refusal *r)
 {
     const char *type = request_media_type(q);
 
-    if (*type && strcmp(type, "application/json") && strcmp(type, "application/yaml") && strcmp(type, "*/*"))
+    if (*type && strcmp(type, "application/json") && strcmp(type, "application/yaml") &&
+        strcmp(type, PROTO_MEDIA_TYPE))
         return refuse(r, 415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media "
                       "types include: application/json, application/yaml");
     return 0;

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "json/yaml.h"
 #include "sim/apiserver/faults.h"
+#include "sim/apiserver/proto.h"
 #include "sim/apiserver/table.h"
 
 enum { BODY_MAX = 3 << 20, IDLE_S = 7200 };
@@ -90,7 +91,12 @@ int request_body(struct request *q, cJSON **out, struct refusal *r)
 
     if (!q->body_len)
         return refuse(r, 400, "BadRequest", "the request body is empty");
-    rc = yaml ? body_yaml(q, out, &e) : json_parse(q->body, q->body_len, out, &e);
+    if (strcmp(request_media_type(q), PROTO_MEDIA_TYPE) == 0)
+        rc = proto_decode(q->body, q->body_len, out, &e);
+    else
+        rc = yaml ? body_yaml(q, out, &e) : json_parse(q->body, q->body_len, out, &e);
+    if (e.kind == ERR_ABSENT)
+        return refuse(r, 415, "UnsupportedMediaType", "%s", e.msg);
     if (rc < 0)
         return refuse(r, 400, "BadRequest", "couldn't get version/kind; json parse error: %s", e.msg);
     return 0;
