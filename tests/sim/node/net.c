@@ -173,7 +173,7 @@ int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e)
     if (nl >= 0)
         close(nl);
     if (rc < 0)
-        net_del_pod(n, p);
+        net_del_pod(p);
     return rc;
 }
 
@@ -182,13 +182,9 @@ int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e)
     return netlink_set_up(n->nl, p->link, up, e);
 }
 
-void net_del_pod(struct net *n, struct net_pod *p)
+void net_del_pod(struct net_pod *p)
 {
-    struct err e;
-
-    /* Deleting our end now, instead of leaving it to the namespace's end, frees the name at once. */
-    if (p->link[0] && netlink_del_link(n->nl, p->link, &e) < 0)
-        p->link[0] = 0;
+    /* The kernel takes the cable away with the namespace, in its own time; asking it to would take us 20 ms. */
     if (p->ns >= 0)
         close(p->ns);
     *p = (struct net_pod){ .ns = -1 };

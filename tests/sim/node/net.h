@@ -46,7 +46,7 @@ void net_node_ip(const struct net *n, int node, char ip[16]);
 
 int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e) MUST_USE;
 int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e) MUST_USE;
-void net_del_pod(struct net *n, struct net_pod *p);
+void net_del_pod(struct net_pod *p); /* when nothing runs in it any more */
 
 /* A TCP socket that lives in the pod's namespace: non-blocking, close-on-exec; -1 on failure. */
 int net_pod_socket(const struct net *n, const struct net_pod *p);

@@ -110,7 +110,7 @@ void pod_free(struct pod *p)
     kube_cancel(p->delete_call);
     for (size_t i = 0; i < p->n_containers; i++)
         container_done(&p->containers[i]);
-    net_del_pod(&p->node->w->net, &p->net);
+    net_del_pod(&p->net);
     files_remove(p->dir);
     loop_timer_free(p->step);
     cJSON_Delete(p->obj);
@@ -187,7 +187,7 @@ static void power_off(struct pod *p)
 {
     for (size_t i = 0; i < p->n_containers; i++)
         container_power_off(&p->containers[i]);
-    net_del_pod(&p->node->w->net, &p->net);
+    net_del_pod(&p->net);
 }
 
 static void power_on(struct pod *p)
@@ -324,7 +324,7 @@ static void run_step(struct pod *p)
         return;
     if (is_terminal(p)) {
         if (stop_all(p))
-            net_del_pod(&p->node->w->net, &p->net);
+            net_del_pod(&p->net);
         return;
     }
     if ((!volumes_ready(p) && !is_started(p)) || !sandbox_ready(p))
@@ -407,7 +407,7 @@ static void stop_step(struct pod *p)
 {
     if (!stop_all(p))
         return;
-    net_del_pod(&p->node->w->net, &p->net);
+    net_del_pod(&p->net);
     if (!p->status_call && !p->is_deleting)
         delete_send(p);
 }

@@ -332,10 +332,8 @@ static int set_up(struct up *u, struct err *e)
 {
     static const char *const names[] = { "apiserver", "controllers", "node", "command" };
 
-    if (folders_make(u, e) < 0)
-        return -(int)e->kind;
     u->listen_fd = space_listen(&u->port, e);
-    if (u->listen_fd < 0 || space_enter(e) < 0)
+    if (u->listen_fd < 0 || space_enter(e) < 0 || folders_make(u, e) < 0)
         return -(int)e->kind;
     part_adopt();
     u->loop = loop_new();

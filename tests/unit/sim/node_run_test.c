@@ -55,7 +55,7 @@ static int group_teardown(void **state)
 {
     (void)state;
     for (size_t i = 0; s.may && i < COUNT(s.pods); i++)
-        net_del_pod(&s.net, &s.pods[i]);
+        net_del_pod(&s.pods[i]);
     if (s.may)
         net_done(&s.net);
     files_remove(s.dir);
