@@ -40,7 +40,7 @@ size_t cache_count(const struct cache *c);
 /* for (e = cache_next(c, NULL); e; e = cache_next(c, e)); the cache must not change meanwhile. */
 struct entry *cache_next(struct cache *c, const struct entry *after);
 
-/* An object is there, or gone. Older than what is known (by rv): nothing happens. */
+/* An object is there, or gone. Older than what is known (by rv), its end included: nothing happens. */
 void cache_put_service(struct cache *c, const cJSON *obj);
 void cache_drop_service(struct cache *c, const cJSON *obj);
 void cache_put_child(struct cache *c, const char *kind, const cJSON *obj);

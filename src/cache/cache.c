@@ -5,8 +5,18 @@
 #include "base/map.h"
 #include "base/str.h"
 
+/* What was deleted lately. The reply to a write of ours may arrive after the event that tells of
+ * the object's end: it must not bring the object back, no further event would take it away. */
+struct grave {
+    uint64_t uid; /* its hash */
+    char rv[RV_SIZE];
+};
+
+enum { N_GRAVES = 512 };
+
 struct cache {
     struct map *entries;
+    struct grave graves[N_GRAVES]; /* by uid; a newer one takes the place */
     cache_changed_fn *on_changed;
     void *arg;
 };
@@ -29,7 +39,9 @@ struct cache *cache_new(cache_changed_fn *on_changed, void *arg)
 {
     struct cache *c = xcalloc(1, sizeof(*c));
 
-    *c = (struct cache){ map_new(), on_changed, arg };
+    c->entries = map_new();
+    c->on_changed = on_changed;
+    c->arg = arg;
     return c;
 }
 
@@ -124,6 +136,33 @@ static void copy_id(char *dst, size_t size, const char *src)
         dst[0] = '\0';
 }
 
+static struct grave *grave_of(struct cache *c, const cJSON *obj, uint64_t *uid)
+{
+    const char *text = json_get_str(obj, "metadata.uid");
+
+    *uid = text ? str_hash(STR_HASH_INIT, text, strlen(text)) : 0;
+    return &c->graves[*uid % N_GRAVES];
+}
+
+static void bury(struct cache *c, const cJSON *obj)
+{
+    uint64_t uid;
+    struct grave *g = grave_of(c, obj, &uid);
+
+    g->uid = uid;
+    copy_id(g->rv, sizeof(g->rv), json_get_str(obj, "metadata.resourceVersion"));
+}
+
+/* By version, not by uid alone: an object that only left the watch's selector may come back. */
+static bool is_buried(struct cache *c, const cJSON *obj)
+{
+    const char *rv = json_get_str(obj, "metadata.resourceVersion");
+    uint64_t uid;
+    const struct grave *g = grave_of(c, obj, &uid);
+
+    return rv && uid && g->uid == uid && (rv_is_older(rv, g->rv) || str_eq(rv, g->rv));
+}
+
 void cache_put_service(struct cache *c, const cJSON *obj)
 {
     const char *rv = json_get_str(obj, "metadata.resourceVersion");
@@ -132,7 +171,7 @@ void cache_put_service(struct cache *c, const cJSON *obj)
     struct entry *e;
     bool same;
 
-    if (!key)
+    if (!key || is_buried(c, obj))
         return;
     e = entry_make(c, key);
     e->is_stale = false;
@@ -163,7 +202,9 @@ void cache_drop_service(struct cache *c, const cJSON *obj)
     AUTO_FREE char *key = key_of(obj, json_get_str(obj, "metadata.name"));
     struct entry *e = key ? cache_get(c, key) : NULL;
 
-    if (e && e->doc)
+    bury(c, obj);
+    /* the same name may already stand for a newer one */
+    if (e && e->doc && str_eq(e->uid, json_get_str(obj, "metadata.uid")))
         drop_service(c, e);
 }
 
@@ -204,7 +245,7 @@ static struct entry *find_child(struct cache *c, const char *kind, const cJSON *
 void cache_put_child(struct cache *c, const char *kind, const cJSON *obj)
 {
     enum child child;
-    struct entry *e = find_child(c, kind, obj, true, &child);
+    struct entry *e = is_buried(c, obj) ? NULL : find_child(c, kind, obj, true, &child);
     struct record r, *old;
     bool same;
 
@@ -239,6 +280,7 @@ void cache_drop_child(struct cache *c, const char *kind, const cJSON *obj)
     enum child child;
     struct entry *e = find_child(c, kind, obj, false, &child);
 
+    bury(c, obj);
     /* the same name may already stand for a newer object */
     if (e && e->child[child] && str_eq(e->child[child]->uid, json_get_str(obj, "metadata.uid")))
         drop_child(c, e, child);

@@ -123,6 +123,45 @@ static void delete_of_a_predecessor_is_ignored(void **state)
     assert_non_null(cache_get(f->cache, "ns/a"));
 }
 
+static void drop(struct fixture *f, const char *kind, const char *uid, int rv)
+{
+    AUTO_FREE char *text = xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"uid\":\"%s\",\"resourceVersion\":"
+                                     "\"%d\",\"labels\":{\"app.kubernetes.io/instance\":\"a\"}}}",
+                                     uid, rv);
+    cJSON *obj = parse(text);
+
+    if (str_eq(kind, API_KIND))
+        cache_drop_service(f->cache, obj);
+    else
+        cache_drop_child(f->cache, kind, obj);
+    cJSON_Delete(obj);
+}
+
+static void a_late_reply_does_not_bring_the_dead_back(void **state)
+{
+    struct fixture *f = *state;
+
+    put_deployment(f, "d1", 10, 1);
+    drop(f, "Deployment", "d1", 12);
+    put_deployment(f, "d1", 11, 1); /* the reply to a write that came before the end */
+    assert_null(cache_get(f->cache, "ns/a"));
+    put_deployment(f, "d1", 13, 1); /* it had only left the selector */
+    assert_non_null(cache_get(f->cache, "ns/a"));
+    put_service(f, 20, "{\"x\":1}");
+    drop(f, API_KIND, "u", 22);
+    put_service(f, 21, "{\"x\":1}");
+    assert_null(cache_get(f->cache, "ns/a")->doc);
+}
+
+static void the_end_of_a_predecessor_leaves_the_service(void **state)
+{
+    struct fixture *f = *state;
+
+    put_service(f, 20, "{}");
+    drop(f, API_KIND, "older", 15);
+    assert_non_null(cache_get(f->cache, "ns/a")->doc);
+}
+
 static void what_a_list_lacks_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -184,7 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(records_stay_small),   ROW(only_what_matters_wakes),   ROW(older_events_are_ignored),
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
-        ROW(versions_compare_as_text),
+        ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
+        ROW(the_end_of_a_predecessor_leaves_the_service),
     };
 
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
