@@ -31,6 +31,7 @@ struct latch {
 struct frozen {
     int32_t replicas; /* 0: none */
     int32_t min_replicas;
+    bool settling; /* spec.replicas is not ours again yet: the autoscaler may have had a last word */
 };
 
 struct redis_seen {

@@ -25,6 +25,7 @@ struct action {
     enum child child;        /* of APPLY, DELETE */
     cJSON *body;             /* of APPLY; owned */
     bool create_only;        /* of APPLY: when it is there after all, look again instead */
+    int32_t replicas_seen;   /* of APPLY: spec.replicas that this was decided on; -1: none was there */
     bool hand_over_replicas; /* of APPLY: API_MANAGER_INIT takes spec.replicas over first */
     const char *why;         /* static text */
 };

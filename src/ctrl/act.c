@@ -280,6 +280,12 @@ static void leave_foreign(struct pass *p, const cJSON *live, const struct record
     done_with_action(p);
 }
 
+/* A number may only be written by who saw the one that it takes the place of. */
+static bool is_stale(const struct action *a, const struct record *r)
+{
+    return a->child == CHILD_DEPLOYMENT && json_has(a->body, "spec.replicas") && r->spec_replicas != a->replicas_seen;
+}
+
 static void compare(struct pass *p, const cJSON *live, const struct record *r)
 {
     struct action *a = current(p);
@@ -288,6 +294,10 @@ static void compare(struct pass *p, const cJSON *live, const struct record *r)
 
     if (r->deleting) {
         done_with_action(p);
+    } else if (is_stale(a, r)) {
+        cache_put_child(p->c->cache, child_types[a->child].kind, live);
+        (void)err_set(&why, ERR_CONFLICT, "its replicas moved meanwhile");
+        fail_child(p, &why);
     } else if (a->hand_over_replicas && r->owns_replicas && !r->init_owns_replicas) {
         hand_over(p, live);
     } else if (fields && owned_matches(live, fields, a->body, &why)) {
@@ -452,11 +462,11 @@ static void next(struct pass *p)
         write_status(p, end_failed);
         return;
     }
-    if (p->acted && !queue_is_tripped(p->c->queue, p->key, loop_now_ms())) {
+    if (p->acted && !p->plan.gate.opened && !queue_is_tripped(p->c->queue, p->key, loop_now_ms())) {
         end_ok(p); /* what was done shows at the next pass, which reports it: one status, not two */
         return;
     }
-    if (p->acted) {
+    if (p->acted && !p->plan.gate.opened) {
         pass_refresh(p);
         say_fight(p);
     }

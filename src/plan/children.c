@@ -20,6 +20,7 @@ static void apply(struct walk *w, enum child c, cJSON **body, const char *why)
 
     a->child = c;
     a->body = TAKE(*body);
+    a->replicas_seen = r ? r->spec_replicas : -1;
     a->create_only = c == CHILD_REDIS_SECRET && !r;
     a->hand_over_replicas = c == CHILD_DEPLOYMENT && r && r->owns_replicas && w->in.replicas < 0;
 }

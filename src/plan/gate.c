@@ -23,6 +23,8 @@ static bool hold_is_over(const struct walk *w, int64_t since_ms)
 {
     const struct isvc_gate *g = &w->o->svc->gate;
 
+    if (!g->max_hold_s)
+        return true;
     /* a clock that jumped back must not make a bounded hold endless */
     return since_ms && (w->o->wall_ms < since_ms || w->o->wall_ms - since_ms >= g->max_hold_s * 1000LL);
 }
@@ -79,41 +81,82 @@ static int32_t pass(struct walk *w, struct gate *g, const char *what, int32_t li
     return target;
 }
 
-/* Capacity that an autoscaler had chosen stays when it is switched off, until minReplicas changes. */
+static int32_t status_count(const struct observed *o, const char *path)
+{
+    int64_t n = status_ms(o, path);
+
+    return n > 0 && n <= INT32_MAX ? (int32_t)n : 0; /* anybody may have edited it */
+}
+
+static struct frozen frozen_before(const struct observed *o)
+{
+    struct frozen f = { status_count(o, "scaling.frozen.replicas"), status_count(o, "scaling.frozen.minReplicas"),
+                        json_get_bool(o->status, "scaling.frozen.settling", false) };
+
+    return f.replicas && f.min_replicas ? f : (struct frozen){ 0 };
+}
+
+static bool same_frozen(const struct frozen *a, const struct frozen *b)
+{
+    return a->replicas == b->replicas && a->min_replicas == b->min_replicas && a->settling == b->settling;
+}
+
+/* Capacity that an autoscaler had chosen stays when it is switched off, until minReplicas changes.
+ * Its last word may come after its end was decided: until the number is ours, a higher one counts. */
 static struct frozen freeze(struct walk *w, const struct record *dep, const struct record *hpa)
 {
-    struct frozen f = { (int32_t)json_get_int(w->o->status, "scaling.frozen.replicas", 0),
-                        (int32_t)json_get_int(w->o->status, "scaling.frozen.minReplicas", 0) };
+    const struct frozen before = frozen_before(w->o);
     const struct isvc_predictor *p = &w->o->svc->predictor;
+    bool hpa_acts = record_is_ours(hpa, w->o->uid);
+    int32_t live = dep && dep->spec_replicas > p->min_replicas ? dep->spec_replicas : p->min_replicas;
+    struct frozen f = before;
 
-    if (p->autoscaled || (f.replicas && f.min_replicas != p->min_replicas))
+    if (p->autoscaled)
+        return (struct frozen){ 0 };
+    if (f.min_replicas != p->min_replicas)
         f = (struct frozen){ 0 };
-    if (p->autoscaled || !record_is_ours(hpa, w->o->uid) || hpa->deleting || !dep || dep->spec_replicas <= 0)
-        return f;
-    if (dep->spec_replicas > p->min_replicas &&
-        (f.replicas != dep->spec_replicas || f.min_replicas != p->min_replicas)) {
-        f = (struct frozen){ dep->spec_replicas, p->min_replicas };
-        w->p->status_first = true;
-    }
+    if (hpa_acts && dep)
+        f = (struct frozen){ live, p->min_replicas, true };
+    else if (f.settling && dep && !dep->owns_replicas && live > f.replicas)
+        f.replicas = live;
+    else if (!dep || dep->owns_replicas)
+        f.settling = false;
+    if (!f.settling && f.replicas <= f.min_replicas)
+        f = (struct frozen){ 0 };
+    w->p->status_first |= f.settling && !same_frozen(&f, &before);
     return f;
 }
 
-static void plan_fixed(struct walk *w, struct gate *g, const struct record *dep)
+static void plan_fixed(struct walk *w, struct gate *g, const struct record *dep, const struct record *hpa)
 {
     const struct frozen *f = &w->p->frozen;
     int32_t target = f->replicas ? f->replicas : w->o->svc->predictor.min_replicas;
     int32_t live = dep && dep->spec_replicas >= 0 ? dep->spec_replicas : 0;
 
     w->p->replicas_wanted = target;
-    w->in.replicas = pass(w, g, "the Deployment", live, target);
+    if (dep && record_is_ours(hpa, w->o->uid)) /* it goes first: two writers would fight */
+        w->in.replicas = dep->owns_replicas ? live : -1;
+    else
+        w->in.replicas = pass(w, g, "the Deployment", live, target);
+}
+
+/* Created with a number; from then on the autoscaler is the only writer. But one that somebody
+ * scaled to 0 is switched off, and would stay there: then the number is ours to write once more. */
+static int32_t autoscaled_replicas(struct walk *w, struct gate *g, const struct record *dep)
+{
+    int32_t n;
+
+    if (dep && dep->spec_replicas)
+        return -1;
+    n = pass(w, g, "the Deployment", 0, w->o->svc->predictor.min_replicas);
+    return dep && !n ? -1 : n;
 }
 
 static void plan_autoscaled(struct walk *w, struct gate *g, const struct record *dep, const struct record *hpa)
 {
     const struct isvc_predictor *p = &w->o->svc->predictor;
 
-    /* created with a number; from then on the autoscaler is the only writer */
-    w->in.replicas = dep ? -1 : pass(w, g, "the Deployment", 0, p->min_replicas);
+    w->in.replicas = autoscaled_replicas(w, g, dep);
     w->in.hpa_min = p->min_replicas;
     w->in.hpa_max = p->max_replicas;
     if (hpa && hpa->min_replicas >= 0) {
@@ -140,7 +183,7 @@ enum verdict_of_rule rule_gate(struct walk *w)
     if (w->o->svc->predictor.autoscaled)
         plan_autoscaled(w, &g, dep, hpa);
     else
-        plan_fixed(w, &g, dep);
+        plan_fixed(w, &g, dep, hpa);
     if (w->in.replicas == 0 && !dep) {
         /* nothing is there yet and a step up is held: no Deployment at all is the honest form of 0 */
         return walk_say(w, RULE_HOLD, "ScalingHeld", "%s", w->p->gate.reason);

@@ -129,6 +129,8 @@ static void put_scaling(const struct observed *o, const struct plan *p, cJSON *s
     if (p->frozen.replicas) {
         json_int(json_obj(out, "frozen"), "replicas", p->frozen.replicas);
         json_int(json_obj(out, "frozen"), "minReplicas", p->frozen.min_replicas);
+        if (p->frozen.settling)
+            json_bool(json_obj(out, "frozen"), "settling", true);
     }
 }
 

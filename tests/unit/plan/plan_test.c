@@ -254,7 +254,16 @@ static void write_frozen(struct world *w)
     frozen = json_obj(json_obj(w->status, "scaling"), "frozen");
     json_int(frozen, "replicas", w->plan.frozen.replicas);
     json_int(frozen, "minReplicas", w->plan.frozen.min_replicas);
+    json_bool(frozen, "settling", w->plan.frozen.settling);
     w->o.status = w->status;
+}
+
+/* One pass: decided, promised, carried out. */
+static void turn(struct world *w)
+{
+    step(w);
+    write_frozen(w);
+    carry_out(w);
 }
 
 static void switching_off_keeps_capacity(void **state)
@@ -267,12 +276,17 @@ static void switching_off_keeps_capacity(void **state)
     assert_true(w->plan.status_first);
     assert_int_equal(w->plan.frozen.replicas, 7);
     assert_non_null(find(w, ACT_DELETE, CHILD_HPA));
+    assert_int_equal(written_replicas(w), -2); /* not while the autoscaler is there */
+    write_frozen(w);
+    carry_out(w);
+    step(w);
     assert_int_equal(written_replicas(w), 7);
     write_frozen(w);
     carry_out(w);
     step(w);
     assert_int_equal(w->plan.n_actions, 0);
     assert_int_equal(w->plan.frozen.replicas, 7);
+    assert_false(w->plan.frozen.settling);
     /* on again: handed over at 7, nothing written about numbers */
     use_spec(w, scaled);
     step(w);
@@ -281,15 +295,85 @@ static void switching_off_keeps_capacity(void **state)
     assert_int_equal(w->plan.frozen.replicas, 0);
 }
 
+static void the_autoscalers_last_word_counts(void **state)
+{
+    static const int32_t before[] = { 2, 7 }; /* its minimum, and more */
+    struct world *w = *state;
+
+    for (size_t i = 0; i < COUNT(before); i++) {
+        scale_to_seven(w);
+        w->rec[CHILD_DEPLOYMENT].spec_replicas = before[i];
+        use_spec(w, plain);
+        turn(w);
+        w->rec[CHILD_DEPLOYMENT].spec_replicas = 9; /* it scaled after we had decided on its end */
+        turn(w);
+        assert_int_equal(w->rec[CHILD_DEPLOYMENT].spec_replicas, 9);
+        turn(w);
+        assert_int_equal(w->plan.frozen.replicas, 9);
+        w->rec[CHILD_DEPLOYMENT].spec_replicas = 12; /* by hand, later: drift */
+        w->rec[CHILD_DEPLOYMENT].owns_replicas = false;
+        w->rec[CHILD_DEPLOYMENT].owned_hash ^= 1;
+        turn(w);
+        assert_int_equal(w->rec[CHILD_DEPLOYMENT].spec_replicas, 9);
+    }
+}
+
+static void an_autoscaler_that_had_chosen_the_minimum_freezes_nothing(void **state)
+{
+    struct world *w = *state;
+
+    use_spec(w, scaled);
+    settle(w);
+    w->rec[CHILD_DEPLOYMENT].spec_replicas = 2;
+    use_spec(w, plain);
+    for (int i = 0; i < 4; i++)
+        turn(w);
+    assert_int_equal(w->plan.frozen.replicas, 0);
+    assert_int_equal(w->plan.n_actions, 0);
+    assert_true(w->rec[CHILD_DEPLOYMENT].owns_replicas);
+}
+
+static void a_mad_status_is_not_believed(void **state)
+{
+    static const char *const rows[] = { "-7", "9007199254740993", "0", "\"x\"", "{}" };
+    struct world *w = *state;
+
+    settle(w);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_FREE char *text = xasprintf("{\"scaling\":{\"frozen\":{\"replicas\":%s,\"minReplicas\":2}}}", rows[i]);
+
+        cJSON_Delete(w->status);
+        w->status = cJSON_Parse(text);
+        w->o.status = w->status;
+        step(w);
+        assert_int_equal(w->plan.n_actions, 0);
+        assert_int_equal(w->plan.replicas_wanted, 2);
+    }
+}
+
+/* An autoscaler leaves a Deployment of 0 alone for ever. */
+static void an_autoscaled_deployment_scaled_to_nothing_comes_back(void **state)
+{
+    struct world *w = *state;
+
+    use_spec(w, scaled);
+    settle(w);
+    w->rec[CHILD_DEPLOYMENT].spec_replicas = 0;
+    turn(w);
+    assert_int_equal(w->rec[CHILD_DEPLOYMENT].spec_replicas, 2);
+    settle(w);
+    assert_int_equal(w->rec[CHILD_DEPLOYMENT].spec_replicas, 2);
+    assert_false(w->rec[CHILD_DEPLOYMENT].owns_replicas);
+}
+
 static void a_new_minimum_ends_the_freeze(void **state)
 {
     struct world *w = *state;
 
     scale_to_seven(w);
     use_spec(w, plain);
-    step(w);
-    write_frozen(w);
-    carry_out(w);
+    turn(w);
+    turn(w);
     w->svc.predictor.min_replicas = 3;
     step(w);
     assert_int_equal(w->plan.frozen.replicas, 0);
@@ -345,6 +429,10 @@ int main(void)
         ROW(a_predecessors_child_is_waited_for),
         ROW(an_autoscaler_is_the_only_writer),
         ROW(switching_off_keeps_capacity),
+        ROW(the_autoscalers_last_word_counts),
+        ROW(an_autoscaler_that_had_chosen_the_minimum_freezes_nothing),
+        ROW(a_mad_status_is_not_believed),
+        ROW(an_autoscaled_deployment_scaled_to_nothing_comes_back),
         ROW(a_new_minimum_ends_the_freeze),
         ROW(a_hand_scaled_deployment_goes_back),
         ROW(a_bad_spec_changes_nothing),
