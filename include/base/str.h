@@ -24,6 +24,9 @@ bool str_to_int(const char *s, int64_t min, int64_t max, int64_t *out) MUST_USE;
 /* One UTF-8 character of s (not at its end) into *cp; its length in bytes, 0 when it is malformed. */
 size_t str_utf8_next(const char *s, uint32_t *cp);
 
+/* Puts '?' for each byte that is not part of a UTF-8 character, as of one cut at the end of a buffer. */
+void str_utf8_fix(char *s);
+
 /* RFC 3339 UTC of milliseconds since 1970, "2026-01-02T03:04:05Z", with micro "...05.000000Z".
  * out holds at least 32 bytes. */
 void str_rfc3339(int64_t wall_ms, bool micro, char *out);

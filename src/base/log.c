@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
 
 enum { LINE_MAX_BYTES = 8192 };
 
@@ -35,9 +37,20 @@ static void put_quoted(struct buf *b, const char *s)
     buf_str(b, "\"");
 }
 
-static void put_text(struct buf *b, const char *s)
+static bool has_control(const char *s)
 {
-    if (line_format == LOG_JSON || !*s || strpbrk(s, " =\"\\\n\r\t"))
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return true;
+    return false;
+}
+
+static void put_text(struct buf *b, const char *text)
+{
+    AUTO_FREE char *s = xstrdup(text);
+
+    str_utf8_fix(s);
+    if (line_format == LOG_JSON || !*s || strpbrk(s, " =\"\\") || has_control(s))
         put_quoted(b, s);
     else
         buf_str(b, s);

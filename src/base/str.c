@@ -74,6 +74,19 @@ size_t str_utf8_next(const char *text, uint32_t *cp)
     return n;
 }
 
+void str_utf8_fix(char *s)
+{
+    uint32_t c;
+
+    while (*s) {
+        size_t n = str_utf8_next(s, &c);
+
+        if (!n)
+            *s = '?';
+        s += n ? n : 1;
+    }
+}
+
 void str_rfc3339(int64_t wall_ms, bool micro, char *out)
 {
     time_t s = (time_t)(wall_ms / 1000);

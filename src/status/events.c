@@ -18,6 +18,7 @@ static void add(struct list *l, bool warning, const char *reason, const char *ac
     e = &l->out[l->n++];
     *e = (struct status_event){ .warning = warning, .reason = reason, .action = action };
     snprintf(e->note, sizeof(e->note), "%s", note);
+    str_utf8_fix(e->note);
 }
 
 static bool flips(const struct observed *o, const cJSON *next, const char *type, const char *to)

@@ -29,6 +29,15 @@ bool status_condition_is(const cJSON *status, const char *type, const char *valu
     return str_eq(json_get_str(find_condition(status, type), "status"), value);
 }
 
+/* Messages are cut at the ends of buffers; half a character would be changed by the server, or refused. */
+static void put_text(cJSON *obj, const char *key, const char *text)
+{
+    AUTO_FREE char *copy = xstrdup(text);
+
+    str_utf8_fix(copy);
+    json_str(obj, key, copy);
+}
+
 static void put_condition(const struct observed *o, cJSON *status, const struct condition *c)
 {
     const char *value = c->unknown ? "Unknown" : c->value ? "True" : "False";
@@ -43,7 +52,7 @@ static void put_condition(const struct observed *o, cJSON *status, const struct 
     json_int(out, "observedGeneration", o->generation);
     json_str(out, "lastTransitionTime", since ? since : now);
     json_str(out, "reason", c->reason);
-    json_str(out, "message", c->message);
+    put_text(out, "message", c->message);
 }
 
 static void put_ready(const struct observed *o, const struct plan *p, cJSON *status)
@@ -119,7 +128,7 @@ static void put_scaling(const struct observed *o, const struct plan *p, cJSON *s
     json_bool(out, "heldDown", g->held_down);
     if (held) {
         str_rfc3339(since, false, text);
-        json_str(out, "reason", g->reason);
+        put_text(out, "reason", g->reason);
         json_str(out, "since", text);
     }
     if (g->held_up)

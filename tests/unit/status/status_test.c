@@ -112,6 +112,16 @@ static void a_walk_that_stopped_early_keeps_what_was_said(void **state)
     assert_non_null(condition(w->second, "RedisReady", "status"));
 }
 
+static void half_a_character_does_not_leave_the_house(void **state)
+{
+    struct world *w = *state;
+
+    memcpy(w->plan.message, "cut in \xc3", 9);
+    w->plan.rule = "spec";
+    build_first(w);
+    assert_string_equal(condition(w->first, "Ready", "message"), "cut in ?");
+}
+
 static void a_hold_says_which_why_and_since(void **state)
 {
     struct world *w = *state;
@@ -151,6 +161,7 @@ int main(void)
         ROW(times_move_only_when_a_status_flips), ROW(the_same_plan_gives_the_same_status),
         ROW(kstatus_tells_moving_from_stuck),     ROW(a_walk_that_stopped_early_keeps_what_was_said),
         ROW(a_hold_says_which_why_and_since),     ROW(events_are_transitions),
+        ROW(half_a_character_does_not_leave_the_house),
     };
 
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
