@@ -132,7 +132,7 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
     copy_plan(&seen->latch.plan, &r->plan);
     r->state = r->bootstrapped ? REDIS_UNKNOWN : REDIS_FORMING;
     if (!seen->views) {
-        walk_look_again(w, PROBE_OTHERWISE_MS);
+        walk_look_again(w, PROBE_HEALTHY_MS); /* a pod that gets its address brings a pass at once */
         reason_from(r, seen->blocked ? seen->blocked : "no Redis pod has an address yet");
         return RULE_PASS;
     }
