@@ -11,7 +11,10 @@
 #include "kube/path.h"
 #include "shell.h"
 
-enum { APPLY_DEADLINE_MS = 2000 };
+enum {
+    APPLY_DEADLINE_MS = 2000,
+    LASTING_FAILURES = 5, /* in a row, doubling from 5 ms */
+};
 
 static void next(struct pass *p);
 static void write_status(struct pass *p, void (*then)(struct pass *p));
@@ -42,18 +45,21 @@ static bool is_passing(const struct err *e)
     return e->kind == ERR_CONFLICT || e->kind == ERR_RETRY;
 }
 
-/* Trouble that may pass backs off, unless something was achieved before it came. After a refusal
- * the key goes on as planned: Redis has to be looked at whatever becomes of the Deployment. */
+/* Trouble that may pass backs off, unless something was achieved before it came. */
+static void end_early(struct pass *p)
+{
+    if (p->acted)
+        pass_end(p, NULL, p->failed.retry_after_ms);
+    else
+        pass_end(p, &p->failed, -1);
+}
+
+/* The key goes on as planned: Redis has to be looked at whatever becomes of the Deployment. */
 static void end_failed(struct pass *p)
 {
     int64_t again_ms = p->plan.look_again_ms;
 
-    if (is_passing(&p->failed) && !p->acted)
-        pass_end(p, &p->failed, -1);
-    else if (is_passing(&p->failed))
-        pass_end(p, NULL, p->failed.retry_after_ms);
-    else
-        pass_end(p, NULL, again_ms >= 0 && again_ms < REFUSED_AGAIN_MS ? again_ms : REFUSED_AGAIN_MS);
+    pass_end(p, NULL, again_ms >= 0 && again_ms < REFUSED_AGAIN_MS ? again_ms : REFUSED_AGAIN_MS);
 }
 
 static const char *failure_reason(enum err_kind kind)
@@ -70,7 +76,7 @@ static void say_failure(struct pass *p)
 {
     p->plan.rule = "act";
     p->plan.reason = failure_reason(p->failed.kind);
-    p->plan.stalled = true;
+    p->plan.stalled = !is_passing(&p->failed);
     memcpy(p->plan.message, p->failed.msg, sizeof(p->plan.message));
 }
 
@@ -101,10 +107,21 @@ static void on_status(void *arg, const struct kube_reply *reply)
         return;
     }
     emit_events(p);
+    p->track->status_sent = owned_hash(p->status_next);
+    p->track->status_kept = owned_hash(json_member(reply->body, "status"));
     cJSON_Delete(p->status_now);
     p->o.status = p->status_now = TAKE(p->status_next);
     cache_put_service(p->c->cache, reply->body);
     p->then(p);
+}
+
+/* A server with another schema keeps less than was sent, or keeps it differently: sent once is enough. */
+static bool is_said(const struct pass *p)
+{
+    const struct track *t = p->track;
+
+    return json_equal(p->status_next, p->o.status) ||
+           (t->status_sent == owned_hash(p->status_next) && t->status_kept == owned_hash(p->o.status));
 }
 
 static void write_status(struct pass *p, void (*then)(struct pass *p))
@@ -116,7 +133,7 @@ static void write_status(struct pass *p, void (*then)(struct pass *p))
     pass_refresh(p);
     cJSON_Delete(p->status_next);
     p->status_next = status_build(&p->o, &p->plan);
-    if (json_equal(p->status_next, p->o.status)) {
+    if (is_said(p)) {
         then(p);
         return;
     }
@@ -160,8 +177,8 @@ static void remember_failure(struct pass *p, const struct err *e)
         p->failed = *e;
 }
 
-/* Passing trouble ends the pass: the next one tells, when it is still there. A child that is
- * refused is said at the end, and does not keep the others from being mended. */
+/* Trouble that may pass ends the pass: the next one tells, when it is still there. A child that is refused, or
+ * has been in trouble for long, is said at the end, and does not keep the others from being mended. */
 static void fail_child(struct pass *p, const struct err *from)
 {
     struct action *a = current(p);
@@ -170,8 +187,8 @@ static void fail_child(struct pass *p, const struct err *from)
     err_wrap(&e, "%s", child_types[a->child].label);
     log_warn("action failed", F("service", p->key), F("error", (const char *)e.msg), F("then", err_kind_name(e.kind)));
     remember_failure(p, &e);
-    if (is_passing(&e)) {
-        end_failed(p);
+    if (is_passing(&e) && queue_failures(p->c->queue, p->key) < LASTING_FAILURES) {
+        end_early(p);
         return;
     }
     if (a->kind == ACT_APPLY)
@@ -184,7 +201,7 @@ static void remember_match(struct pass *p, const cJSON *live)
 {
     const struct action *a = current(p);
     struct entry *entry;
-    struct record *r;
+    struct record *r, now; /* what is cached may be newer already, and drifted */
 
     track_set_foreign(p->track, a->child, NULL, 0);
     track_set_refused(p->track, a->child, 0, NULL, 0);
@@ -199,10 +216,10 @@ static void remember_match(struct pass *p, const cJSON *live)
         entry = cache_get(p->c->cache, p->key);
         r = entry ? entry->child[a->child] : NULL;
     }
-    if (!r)
+    if (!r || !record_from(a->child, live, &now))
         return;
     r->matched_hash = owned_hash(a->body);
-    r->matched_owned = r->owned_hash;
+    r->matched_owned = now.owned_hash;
 }
 
 static void on_applied(void *arg, const struct kube_reply *reply)
@@ -257,20 +274,29 @@ static void hand_over(struct pass *p, const cJSON *live)
               on_handed_over);
 }
 
+static const cJSON *controller_of(const cJSON *live)
+{
+    const cJSON *ref;
+
+    cJSON_ArrayForEach(ref, json_at(live, "metadata.ownerReferences"))
+        if (json_get_bool(ref, "controller", false))
+            return ref;
+    return NULL;
+}
+
 static void leave_foreign(struct pass *p, const cJSON *live, const struct record *r)
 {
     enum child c = current(p)->child;
-    const cJSON *ref, *owner = NULL;
+    const cJSON *owner = controller_of(live);
     char whose[96];
 
-    if (r->is_ours) { /* a deleted predecessor's: the garbage collector is on its way */
+    /* a deleted predecessor's: the garbage collector is on its way. Of another InferenceService, whose name is
+     * ours without "-redis", it is the child, and stays. */
+    if (r->is_ours && str_eq(json_get_str(owner, "name"), p->o.name)) {
         cache_put_child(p->c->cache, child_types[c].kind, live);
         done_with_action(p);
         return;
     }
-    cJSON_ArrayForEach(ref, json_at(live, "metadata.ownerReferences"))
-        if (json_get_bool(ref, "controller", false))
-            owner = ref;
     if (owner)
         snprintf(whose, sizeof(whose), "is controlled by %.30s %.40s", json_get_str(owner, "kind"), json_get_str(owner, "name"));
     else
@@ -364,26 +390,38 @@ static void on_deleted(void *arg, const struct kube_reply *reply)
         return;
     }
     p->acted = true;
-    if (reply->err.kind == ERR_ABSENT)
+    if (current(p)->child == CHILD_REDIS_SECRET)
+        p->track->secret = SECRET_ABSENT;
+    else if (reply->err.kind == ERR_ABSENT)
         cache_child_absent(p->c->cache, p->key, current(p)->child);
     done_with_action(p);
+}
+
+/* The Secret is not watched: what was read of it is kept elsewhere. */
+static const struct record *known(struct pass *p, enum child c)
+{
+    const struct entry *entry = cache_get(p->c->cache, p->key);
+
+    if (c == CHILD_REDIS_SECRET)
+        return p->track->secret == SECRET_HELD ? &p->track->secret_record : NULL;
+    return entry ? entry->child[c] : NULL;
 }
 
 static void delete_child(struct pass *p)
 {
     enum child c = current(p)->child;
-    struct entry *entry = cache_get(p->c->cache, p->key);
+    const struct record *r = known(p, c);
     AUTO_FREE char *path = child_path(p, c);
     AUTO_JSON cJSON *body = json_new_obj();
 
-    if (!entry || !entry->child[c]) {
+    if (!r) {
         done_with_action(p);
         return;
     }
     json_str(body, "apiVersion", "v1");
     json_str(body, "kind", "DeleteOptions");
     json_str(body, "propagationPolicy", "Background");
-    json_str(json_obj(body, "preconditions"), "uid", entry->child[c]->uid);
+    json_str(json_obj(body, "preconditions"), "uid", r->uid);
     write_out(p, &(struct kube_request){ .method = "DELETE", .path = path, .body = body }, on_deleted);
 }
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "shell.h"
 
-enum { STOP_MS = 10000 };
+enum { STOP_MS = 10000, IDLE_MS = 1000 };
 
 static void turn(void *arg);
 
@@ -27,6 +27,8 @@ static void on_lease(void *arg, bool held)
              F("identity", c->cfg.identity));
     if (!held) /* what waits for a connection must not leave any more */
         kube_abort_writes(c->kube, "the Lease was lost");
+    else
+        tracks_doubt(c);
     /* a follower looked at nothing: every key gets its pass */
     for (struct entry *e = cache_next(c->cache, NULL); held && e; e = cache_next(c->cache, e))
         queue_add(c->queue, e->key, QUEUE_LOW, 0);
@@ -96,8 +98,10 @@ static void turn(void *arg)
     int64_t now_ms = loop_now_ms(), due_ms, waited_ms;
     const char *key;
 
-    if (!may_work(c))
+    if (!may_work(c)) {
+        loop_timer_set(c->timer, IDLE_MS); /* a Lease may come back without a word */
         return;
+    }
     while (c->n_passes < c->cfg.max_passes && (key = queue_take(c->queue, now_ms, &waited_ms))) {
         metric_observe_ms(c->m.queue_time, waited_ms);
         c->n_passes++;

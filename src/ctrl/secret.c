@@ -131,12 +131,13 @@ static void on_present(struct reading *r, const cJSON *secret)
         t->secret_record = (struct record){ 0 };
     if (!record_is_ours(&t->secret_record, r->p->o.uid))
         bad(t, "Secret %s exists and is not controlled by this resource: delete or rename it", name);
-    else if (t->password_is_known)
+    else if (t->password_is_known && !t->password_is_doubted)
         ; /* the servers run with what we remember: a hand edit is drift, and goes back */
     else if (password)
         track_set_password(t, password, true);
     else
         bad(t, "Secret %s has no usable key password: restore it", name);
+    t->password_is_doubted = false;
     forget(&password);
     finish(r);
 }

@@ -27,7 +27,8 @@ struct refusal {
 struct track {
     char uid[UID_SIZE];
     char *password;         /* the last one known to work or made by us; wiped when freed */
-    bool password_is_known; /* the servers run with it */
+    bool password_is_known;   /* the servers run with it */
+    bool password_is_doubted; /* another led since: a Secret that is there says better */
     enum secret_state secret;
     struct record secret_record;
     char secret_problem[200];
@@ -36,6 +37,7 @@ struct track {
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
+    uint64_t status_sent, status_kept; /* hashes: what was written, and what the server made of it */
     uint64_t said; /* hash of the last line logged: not said twice */
 };
 
@@ -88,6 +90,8 @@ void ctrl_pass_ended(struct ctrl *c);
 struct track *track_of(struct ctrl *c, const char *key, const char *uid);
 void track_forget(struct ctrl *c, const char *key);
 void track_free(void *t);
+/* Another may have led meanwhile: what only the leader knows is read again. */
+void tracks_doubt(struct ctrl *c);
 void track_set_password(struct track *t, const char *password, bool known);
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
 /* err NULL: it was taken after all. */

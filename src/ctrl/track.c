@@ -80,3 +80,14 @@ const struct err *track_refusal(const struct track *t, enum child child, uint64_
 
     return r && r->hash == hash && now_ms - r->at_ms < REFUSED_AGAIN_MS ? &r->err : NULL;
 }
+
+void tracks_doubt(struct ctrl *c)
+{
+    for (struct map_iter i = map_first(c->tracks); i.key; map_next(&i)) {
+        struct track *t = i.value;
+
+        t->secret_read_ms = 0;
+        t->password_is_doubted = true;
+        t->settle = (struct settle){ 0 };
+    }
+}
