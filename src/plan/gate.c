@@ -102,7 +102,7 @@ static bool same_frozen(const struct frozen *a, const struct frozen *b)
 }
 
 /* Capacity that an autoscaler had chosen stays when it is switched off, until minReplicas changes.
- * Its last word may come after its end was decided: until the number is ours, a higher one counts. */
+ * Its last word may come after its end was decided: until the number is ours, what is there counts. */
 static struct frozen freeze(struct walk *w, const struct record *dep, const struct record *hpa)
 {
     const struct frozen before = frozen_before(w->o);
@@ -117,7 +117,7 @@ static struct frozen freeze(struct walk *w, const struct record *dep, const stru
         f = (struct frozen){ 0 };
     if (hpa_acts && dep)
         f = (struct frozen){ live, p->min_replicas, true };
-    else if (f.settling && dep && !dep->owns_replicas && live > f.replicas)
+    else if (f.settling && dep && !dep->owns_replicas)
         f.replicas = live;
     else if (!dep || dep->owns_replicas)
         f.settling = false;
