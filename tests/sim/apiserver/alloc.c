@@ -36,6 +36,19 @@ static void take_ports(struct server *s, cJSON *spec)
             json_int(p, "nodePort", FIRST_NODE_PORT + s->next_port++ % NODE_PORTS);
 }
 
+/* Admission turns the class's name into its number. */
+static void take_priority(struct server *s, cJSON *obj)
+{
+    cJSON *spec = json_member(obj, "spec");
+    const char *name = json_get_str(spec, "priorityClassName");
+    const struct object *class = NULL;
+
+    if (name)
+        class = collection_get(store_collection(s->store, "priorityclasses.scheduling.k8s.io"), NULL, name);
+    if (class)
+        json_int(spec, "priority", json_get_int(class->tree, "value", 0));
+}
+
 int alloc_take(struct server *s, const struct resource *res, cJSON *obj, const cJSON *old, struct refusal *r)
 {
     cJSON *spec = json_member(obj, "spec");
@@ -44,6 +57,8 @@ int alloc_take(struct server *s, const struct resource *res, cJSON *obj, const c
     char fresh[20];
 
     (void)r;
+    if (res->ops && !old && strcmp(res->plural, "pods") == 0)
+        take_priority(s, obj);
     if (!is_service(res) || str_eq(type, "ExternalName"))
         return 0;
     if (str_empty(ip) && !str_empty(was)) {

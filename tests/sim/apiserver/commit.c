@@ -104,6 +104,8 @@ static void keep_other_half(struct write *w)
 
         json_del(whole, "status");
         json_put_dup(whole, "status", json_member(w->next, "status"));
+        if (strcmp(w->res->plural, "pods") == 0) /* whose labels may be written with status */
+            json_put_dup(json_obj(whole, "metadata"), "labels", json_at(w->next, "metadata.labels"));
         json_put_dup(json_obj(whole, "metadata"), "managedFields", json_at(w->next, "metadata.managedFields"));
         if (w->res->ops) { /* Deployments carry their revision there */
             json_del(json_obj(whole, "metadata"), "annotations");

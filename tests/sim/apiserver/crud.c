@@ -133,13 +133,14 @@ void crud_create(struct request *q)
 
 static int check_update(const struct write *w, struct refusal *r)
 {
-    bool must_name_version = !w->res->ops || strcmp(w->res->plural, "leases") == 0;
-
-    if (must_name_version && str_empty(json_get_str(w->next, "metadata.resourceVersion")) && !w->res->ops) {
+    if (!w->res->ops && str_empty(json_get_str(w->next, "metadata.resourceVersion"))) {
         refusal_cause(r, "FieldValueInvalid", "metadata.resourceVersion",
                       "Invalid value: 0: must be specified for an update");
         return refusal_invalid(r, w->res->group, w->res->kind, w->name);
     }
+    if (str_empty(json_get_str(w->next, "metadata.name")))
+        return refuse(r, 400, "BadRequest", "the name of the object (%s based on URL) was undeterminable: name must be "
+                      "provided", w->name);
     return commit_check_version(w, w->next, r);
 }
 

@@ -117,6 +117,18 @@ static cJSON *gone_status(const struct resource *res, const cJSON *obj)
     return s;
 }
 
+/* Most kinds answer with a Status, these with what was there. */
+static bool shows_object(const struct resource *res)
+{
+    static const char *const plurals[] = { "pods", "services", "persistentvolumes", "persistentvolumeclaims",
+                                           "serviceaccounts" };
+
+    for (size_t i = 0; i < COUNT(plurals); i++)
+        if (is_kind(res, plurals[i]))
+            return true;
+    return false;
+}
+
 int delete_object(struct server *s, struct resource *res, struct object *o, const struct deletion *d, cJSON **shown,
                   struct refusal *r)
 {
@@ -129,7 +141,12 @@ int delete_object(struct server *s, struct resource *res, struct object *o, cons
     set_propagation(next, d->propagation);
     grace_s = grace_of(res, next, d->grace_s);
     if (!must_wait(res, next, grace_s)) {
-        *shown = is_kind(res, "pods") ? view_tree(res, o) : gone_status(res, o->tree);
+        if (shows_object(res)) {
+            mark(next, res, 0);
+            *shown = TAKE(next);
+        } else {
+            *shown = gone_status(res, o->tree);
+        }
         if (!d->dry)
             commit_remove(s, res, o);
         return 0;

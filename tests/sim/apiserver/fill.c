@@ -164,13 +164,24 @@ static void fill_service_port(cJSON *p)
         json_put_dup(p, "targetPort", json_member(p, "port"));
 }
 
+static void forget_node_ports(cJSON *spec)
+{
+    cJSON *p;
+
+    json_del(spec, "externalTrafficPolicy");
+    json_del(spec, "allocateLoadBalancerNodePorts");
+    cJSON_ArrayForEach(p, json_member(spec, "ports"))
+        json_del(p, "nodePort");
+}
+
 void settle_service(cJSON *obj, const cJSON *old)
 {
     cJSON *spec = spec_of(obj);
 
-    (void)old;
     if (str_eq(json_get_str(spec, "type"), "ExternalName"))
         return;
+    if (old && str_eq(json_get_str(spec, "type"), "ClusterIP") && !str_eq(json_get_str(old, "spec.type"), "ClusterIP"))
+        forget_node_ports(spec);
     if (!json_member(spec, "ipFamilies"))
         json_push_str(json_arr(spec, "ipFamilies"), "IPv4");
     fill_str(spec, "ipFamilyPolicy", "SingleStack");
@@ -256,6 +267,12 @@ void fill_volume(cJSON *obj)
     fill_str(json_obj(obj, "status"), "phase", "Pending");
 }
 
+void settle_volume(cJSON *obj, const cJSON *old)
+{
+    if (!old)
+        json_push_str(json_arr(json_obj(obj, "metadata"), "finalizers"), "kubernetes.io/pv-protection");
+}
+
 void fill_storage_class(cJSON *obj)
 {
     fill_str(obj, "reclaimPolicy", "Delete");
@@ -301,12 +318,40 @@ static void fill_null(cJSON *obj, const char *key)
         json_put(obj, key, cJSON_CreateNull());
 }
 
-void fill_event(cJSON *obj)
+void settle_event(cJSON *obj, const cJSON *old)
 {
-    json_obj(obj, "source");
-    fill_null(obj, "firstTimestamp");
-    fill_null(obj, "lastTimestamp");
+    static const char *const texts[] = { "reportingComponent", "reportingInstance" };
+    static const char *const core[] = { "source", "firstTimestamp", "lastTimestamp" };
+    static const char *const new[] = { "deprecatedSource", "deprecatedFirstTimestamp", "deprecatedLastTimestamp" };
+    bool is_core = str_eq(json_get_str(obj, "apiVersion"), "v1");
+    const char *const *names = is_core ? core : new;
+
+    (void)old;
+    json_obj(obj, names[0]);
+    fill_null(obj, names[1]);
+    fill_null(obj, names[2]);
+    for (size_t i = 0; is_core && i < COUNT(texts); i++)
+        if (!json_member(obj, texts[i]))
+            json_str(obj, texts[i], "");
     fill_null(obj, "eventTime");
+}
+
+void fill_priority_class(cJSON *obj)
+{
+    fill_str(obj, "preemptionPolicy", "PreemptLowerPriority");
+}
+
+void fill_ingress(cJSON *obj)
+{
+    json_obj(json_obj(obj, "status"), "loadBalancer");
+}
+
+void fill_node(cJSON *obj)
+{
+    cJSON *status = json_obj(obj, "status");
+
+    if (!json_member(status, "allocatable"))
+        json_put_dup(status, "allocatable", json_member(status, "capacity"));
 }
 
 void fill_binding(cJSON *obj)

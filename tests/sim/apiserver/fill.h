@@ -28,12 +28,16 @@ void fill_slice(cJSON *obj);
 void fill_crd(cJSON *obj);
 
 void fill_budget(cJSON *obj);
-void fill_event(cJSON *obj);
+void fill_priority_class(cJSON *obj);
+void fill_ingress(cJSON *obj);
+void fill_node(cJSON *obj);
 
 /* What the server adds on top of what was asked for: admission, finalizers, address families. */
 void settle_pod(cJSON *obj, const cJSON *old);
 void settle_namespace(cJSON *obj, const cJSON *old);
 void settle_claim(cJSON *obj, const cJSON *old);
+void settle_volume(cJSON *obj, const cJSON *old);
+void settle_event(cJSON *obj, const cJSON *old);
 void settle_service(cJSON *obj, const cJSON *old);
 
 /* Sets a member only when it is absent. */

@@ -39,7 +39,7 @@ static void reset_other_half(cJSON *set, const struct resource *res, const char 
     }
     for (cJSON *m = set->child, *next; m; m = next) {
         next = m->next;
-        if (strcmp(m->string, "f:status") != 0)
+        if (strcmp(m->string, "f:status") != 0 && !(strcmp(res->plural, "pods") == 0 && !strcmp(m->string, "f:metadata")))
             cJSON_Delete(cJSON_DetachItemViaPointer(set, m));
     }
 }
@@ -340,11 +340,14 @@ static cJSON *usable_part(const struct apply *a, const cJSON *config)
 /* An object without owners: what it holds belongs to whoever was there before. */
 static void own_all(cJSON *entries, const struct resource *res, const cJSON *live)
 {
-    cJSON *e = entry_get(entries, res, "before-first-apply", "Update", NULL), *set = fset_of(live, res->schema);
+    cJSON *e = entry_get(entries, res, "before-first-apply", "Update", NULL);
+    AUTO_JSON cJSON *nothing = blank(res);
+    struct fset_diff d = fset_compare(nothing, live, res->schema);
 
-    clean(set, res, NULL);
-    json_put(e, "fieldsV1", set);
+    clean(d.added, res, NULL);
+    json_put_dup(e, "fieldsV1", d.added);
     entry_touch(e);
+    fset_diff_done(&d);
 }
 
 int managed_apply(const struct apply *a, const cJSON *live, const cJSON *config, cJSON **out, struct refusal *r)

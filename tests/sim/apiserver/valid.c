@@ -401,6 +401,26 @@ void valid_binding(const cJSON *obj, const cJSON *old, struct refusal *r)
     valid_immutable(obj, old, "roleRef", r);
 }
 
+void valid_event(const cJSON *obj, const cJSON *old, struct refusal *r)
+{
+    static const char *const needed[] = { "eventTime", "reportingController", "reportingInstance", "action", "reason" };
+    const char *type = json_get_str(obj, "type"), *note = json_get_str(obj, "note");
+    const char *ns = json_get_str(obj, "metadata.namespace"), *about = json_get_str(obj, "regarding.namespace");
+
+    if (old)
+        return;
+    if (str_empty(about) ? !str_eq(ns, "default") && !str_eq(ns, "kube-system") : !str_eq(ns, about))
+        refusal_cause(r, "FieldValueInvalid", "involvedObject.namespace",
+                      "Invalid value: \"%s\": does not match event.namespace", about ? about : "");
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (str_empty(json_get_str(obj, needed[i])))
+            refusal_cause(r, "FieldValueRequired", needed[i], "Required value");
+    if (!str_eq(type, "Normal") && !str_eq(type, "Warning"))
+        refusal_cause(r, "FieldValueInvalid", "type", "Invalid value: \"\": has invalid value: %s", type ? type : "");
+    if (note && strlen(note) > 1024)
+        refusal_cause(r, "FieldValueInvalid", "message", "Invalid value: \"\": can have at most 1024 characters");
+}
+
 void valid_crd(const cJSON *obj, const cJSON *old, struct refusal *r)
 {
     const char *group = json_get_str(obj, "spec.group"), *plural = json_get_str(obj, "spec.names.plural");

@@ -29,6 +29,7 @@ void valid_claim(const cJSON *obj, const cJSON *old, struct refusal *r);
 void valid_lease(const cJSON *obj, const cJSON *old, struct refusal *r);
 void valid_binding(const cJSON *obj, const cJSON *old, struct refusal *r);
 void valid_revision(const cJSON *obj, const cJSON *old, struct refusal *r);
+void valid_event(const cJSON *obj, const cJSON *old, struct refusal *r); /* events.k8s.io */
 void valid_crd(const cJSON *obj, const cJSON *old, struct refusal *r);
 
 /* "at" may not be negative. */
