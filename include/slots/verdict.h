@@ -100,7 +100,8 @@ const char *predicate_says(enum predicate p);     /* one line for people */
 /* The first failing predicate's evidence, for a condition's message; "" when all hold. */
 const char *verdict_why(const struct verdict *v);
 
-/* The state, then one line per predicate: number, name, yes or NO, evidence. */
-void verdict_render(const struct verdict *v, struct buf *out);
+/* The state, then one line per predicate: number, name, yes or NO, evidence. settled: P14 as well,
+ * which a single look cannot tell. */
+void verdict_render(const struct verdict *v, bool settled, struct buf *out);
 
 #endif

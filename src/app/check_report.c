@@ -42,12 +42,12 @@ static void print_node(const struct node_view *v)
                                           : "link to master down");
 }
 
-static void report_table(const struct verdict *v, const struct node_view *views, size_t n)
+static void report_table(const struct verdict *v, const struct node_view *views, size_t n, bool settled)
 {
     struct buf b;
 
     buf_init(&b, 65536);
-    verdict_render(v, &b);
+    verdict_render(v, settled, &b);
     fputs(buf_text(&b), stdout);
     buf_done(&b);
     printf("\n  %-24s %-8s %-8s %-26s %10s %6s\n", "node", "id", "role", "slots", "keys", "epoch");
@@ -111,12 +111,8 @@ static void report_json(const struct verdict *v, const struct node_view *views, 
 
 void check_report(const struct verdict *v, const struct node_view *views, size_t n, bool settled, bool as_json)
 {
-    struct verdict shown = *v;
-
-    if (!settled)
-        snprintf(shown.evidence[P_SETTLED], sizeof(shown.evidence[0]), "not asked; --settled does");
     if (as_json)
         report_json(v, views, n, settled);
     else
-        report_table(&shown, views, n);
+        report_table(v, views, n, settled);
 }

@@ -423,7 +423,7 @@ static void a_verdict_reads_as_a_table(void **state)
     buf_init(&b, 8192);
     open_slot(1, false, 2);
     judge();
-    verdict_render(&v, &b);
+    verdict_render(&v, true, &b);
     assert_non_null(strstr(buf_text(&b), "Degraded: 16384 of 16384 slots served, 3 masters, 3 replicas in sync, "
                                          "6 of 6 members answer, Redis 7.0.15\n"));
     assert_non_null(strstr(buf_text(&b), "  P7   closed     NO   redis-1 is migrating slot 3300 to redis-2\n"));
