@@ -174,8 +174,11 @@ static bool node_matters(const struct change *c)
            !str_eq(json_get_str(cond_find(c->old, "Ready"), "status"), json_get_str(cond_find(c->now, "Ready"), "status"));
 }
 
+/* Only pods on nodes take up room, attract or repel. */
 static bool pod_matters(const struct change *c)
 {
+    if (!json_has(change_item(c), "spec.nodeName"))
+        return false;
     return !c->now || pod_is_active(c->old ? c->old : c->now) != pod_is_active(c->now) ||
            !same_at(c, "spec.nodeName") || !same_at(c, "metadata.labels");
 }
