@@ -27,10 +27,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "everserve.rules" -}}
 - apiGroups: [serving.everserve.dev]
   resources: [inferenceservices]
-  verbs: [get, list, watch, patch, update]
+  verbs: [get, list, watch]
 - apiGroups: [serving.everserve.dev]
-  resources: [inferenceservices/status, inferenceservices/finalizers]
-  verbs: [get, patch, update]
+  resources: [inferenceservices/status]
+  verbs: [patch]
+- apiGroups: [serving.everserve.dev]
+  resources: [inferenceservices/finalizers]
+  verbs: [update]
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
@@ -51,14 +54,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- end }}
-
-{{- define "everserve.nodeRule" -}}
-- apiGroups: [""]
-  resources: [nodes]
-  verbs: [get, list, watch]
 {{- end }}
