@@ -93,7 +93,6 @@ void crd_changed(struct server *s)
 {
     const struct resource *all = definitions(s);
 
-    s->openapi_dirty = true;
     drop_orphans(s);
     for (size_t i = 0; i < all->items->n; i++) {
         const cJSON *crd = all->items->items[i]->tree;

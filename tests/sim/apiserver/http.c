@@ -333,6 +333,7 @@ int http_start(struct server *s, struct ssl_ctx_st *ssl, struct err *e)
     evhttp_set_max_headers_size(s->http, 1 << 20);
     evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                             EVHTTP_REQ_PATCH | EVHTTP_REQ_HEAD);
+    s->is_plain = !ssl;
     if (ssl)
         evhttp_set_bevcb(s->http, tls_connection, ssl);
     return 0;

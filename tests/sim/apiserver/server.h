@@ -30,7 +30,7 @@ struct server {
     struct watcher *watchers; /* list */
     struct loop_timer *tick;  /* namespaces that wait for their content to go */
     uint32_t next_ip, next_port;
-    bool openapi_dirty;
+    bool is_plain;            /* no TLS */
 };
 
 enum { QUERY_MAX = 32 };
