@@ -186,7 +186,8 @@ static void joins_and_ends_with_its_first_process(void **state)
 /* 0: it answers; the address of pod 1, from pod 0. */
 static int ping(void)
 {
-    AUTO_FREE char *script = xasprintf("exec 3<>/dev/tcp/%s/7 || exit 1", s.pods[1].ip);
+    AUTO_FREE char *script = xasprintf("timeout 2 bash -c 'exec 3<>/dev/tcp/%s/7' || { echo no way; exit 1; }",
+                                       s.pods[1].ip);
     char *argv[4] = { NULL, NULL, script, NULL };
     struct run_spec spec;
     struct err e = { 0 };
