@@ -140,6 +140,17 @@ void child_wait_text(struct e2e *t, enum child c, const char *service, const cha
     }
 }
 
+void children_wait_text(struct e2e *t, const char *service, const char *text, int bound_s, const char *after)
+{
+    int64_t end_ms = e2e_deadline_ms(bound_s);
+    const char *now;
+
+    while (!str_eq(now = children_text(t, service), text)) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "other children after %s\n%s", after, text_difference(t, text, now));
+        e2e_sleep_ms(t, 100);
+    }
+}
+
 const char *children_settle(struct e2e *t, const char *service, int bound_s)
 {
     int64_t end_ms = e2e_deadline_ms(bound_s), since_ms = loop_now_ms();

@@ -22,6 +22,8 @@ const char *text_difference(struct e2e *t, const char *was, const char *is);
 
 /* Until the child's text is this one. */
 void child_wait_text(struct e2e *t, enum child c, const char *service, const char *text, int bound_s);
+/* Until all children's text is this one; `after` says what had happened. */
+void children_wait_text(struct e2e *t, const char *service, const char *text, int bound_s, const char *after);
 /* Until all children's text has stayed the same for a while, and the resource was seen by the operator. */
 const char *children_settle(struct e2e *t, const char *service, int bound_s);
 /* Until nothing of the service is left. */

@@ -31,13 +31,6 @@ static struct operator *operator_on_wire(struct e2e *t, struct wire *w)
     return op;
 }
 
-static void expect_children(struct e2e *t, const char *want, const char *when, int n)
-{
-    const char *is = children_settle(t, "fraud", 90);
-
-    E2E_CHECK(t, str_eq(is, want), NULL, "other children after %s %d\n%s", when, n, text_difference(t, want, is));
-}
-
 /* Returns whether the n-th write was reached. */
 static bool killed_after(struct e2e *t, struct wire *w, int n)
 {
@@ -72,7 +65,7 @@ static void killed_after_each_write(struct e2e *t)
     service_delete(t, "fraud");
     while (++n <= MANY_WRITES && killed_after(t, w, n)) {
         op = operator_on_wire(t, w);
-        expect_children(t, want, "a kill after write", n);
+        children_wait_text(t, "fraud", want, 60, e2e_fmt(t, "a kill after write %d", n));
         operator_kill(op);
         service_delete(t, "fraud");
     }
@@ -125,10 +118,8 @@ static void refused_and_reset(struct e2e *t)
     for (size_t i = 0; i < COUNT(faults); i++) {
         wire_fault_every(w, faults[i].fault, faults[i].every);
         e2e_apply(t, "%s", service);
-        for (int c = 0; c < N_CHILDREN; c++)
-            e2e_wait_present(t, child_what(t, (enum child)c, "fraud"), 90);
+        children_wait_text(t, "fraud", want, 90, faults[i].name);
         wire_fault_every(w, WIRE_OK, 0);
-        expect_children(t, want, faults[i].name, (int)i);
         service_delete(t, "fraud");
     }
     E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended");
@@ -152,7 +143,7 @@ static void watches_fail(struct e2e *t)
     e2e_delete(t, "configmaps/fraud-redis");
     e2e_wait_present(t, "services/fraud", 60);
     e2e_wait_present(t, "configmaps/fraud-redis", 60);
-    expect_children(t, want, "lost watches", 0);
+    children_wait_text(t, "fraud", want, 60, "lost watches");
     E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended");
 }
 
@@ -165,11 +156,10 @@ static void news_come_late(struct e2e *t)
     const char *want = children_settle(t, "fraud", 90);
     service_delete(t, "fraud");
     operator_ready(t, op);
-    atomic_store(&w->watch_delay_ms, 2000);
+    atomic_store(&w->watch_delay_ms, 800);
     for (int round = 0; round < 2; round++) {
         e2e_apply(t, "%s", service);
-        e2e_wait_present(t, "deployments/fraud", 60);
-        expect_children(t, want, "late news", round);
+        children_wait_text(t, "fraud", want, 90, "late news");
         service_delete(t, "fraud");
     }
     E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended");

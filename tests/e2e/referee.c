@@ -109,7 +109,7 @@ bool referee_is_content(struct e2e *t, const char *service, const char **out)
             continue;
         redisFree(c);
         const char *address = e2e_fmt(t, "%s:6379", pods.ips[i]);
-        const char *argv[] = { "timeout", "5", "redis-cli", "--no-auth-warning", "-a", password, "--cluster", "check", address, NULL };
+        const char *argv[] = { "timeout", "2", "redis-cli", "--no-auth-warning", "-a", password, "--cluster", "check", address, NULL };
         code = e2e_run(t, argv, NULL, &words);
         break;
     }

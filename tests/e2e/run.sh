@@ -37,7 +37,7 @@ export E2E_LOGS
 
 for t in "$B"/tests/e2e/*_test; do
     case $(basename "$t") in alone_*) ;; *) echo "$t" ;; esac
-done | xargs -P "${E2E_JOBS:-2}" -n 1 "$0" one
+done | xargs -P "${E2E_JOBS:-3}" -n 1 "$0" one
 for t in "$B"/tests/e2e/alone_*_test; do
     [ ! -e "$t" ] || "$0" one "$t"
 done
