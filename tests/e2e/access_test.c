@@ -200,6 +200,19 @@ static void leader_leaves(struct e2e *t)
     e2e_note(t, "the other took over after %.1f s", (double)(loop_now_ms() - start_ms) / 1000);
 }
 
+/* What was sent before the freeze may be done after it, by any server: nothing must be under way. */
+static int wait_for_quiet(struct e2e *t, const struct wire *w)
+{
+    int seen = -1;
+
+    for (int64_t since_ms = loop_now_ms(); loop_now_ms() - since_ms < 2000; e2e_sleep_ms(t, 50)) {
+        if (wire_all_writes(w) != seen)
+            since_ms = loop_now_ms();
+        seen = wire_all_writes(w);
+    }
+    return seen;
+}
+
 /* API server silent: the leader steps down in time, writes nothing late, and all is well afterwards. */
 static void frozen_for(struct e2e *t, int64_t freeze_ms)
 {
@@ -212,7 +225,7 @@ static void frozen_for(struct e2e *t, int64_t freeze_ms)
     e2e_wait_present(t, "services/fraud", 60);
     struct operator *second = operator_start(t, &direct);
     operator_ready(t, second);
-    int writes = wire_all_writes(w);
+    int writes = wait_for_quiet(t, w);
     int64_t start_ms = loop_now_ms();
     atomic_store(&w->frozen, 1);
     e2e_delete(t, "services/fraud");
