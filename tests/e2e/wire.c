@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -292,6 +293,8 @@ static void *link_run(void *arg)
 
 static void serve(struct wire *w, int listener)
 {
+    int on = 1;
+
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     for (;;) {
@@ -301,6 +304,7 @@ static void serve(struct wire *w, int listener)
         l->w = w;
         l->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         buf_init(&l->in, REQUEST_MAX);
+        setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (l->fd < 0 || pthread_create(&thread, NULL, link_run, l) != 0)
             _exit(1);
         pthread_detach(thread);

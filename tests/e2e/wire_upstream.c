@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -91,7 +93,7 @@ static void identify(SSL_CTX *ctx, const char *cert_pem, const char *key_pem)
 static int dial(const char *host, const char *port)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-    int fd = -1;
+    int fd = -1, on = 1;
 
     if (getaddrinfo(host, port, &hints, &found) != 0)
         return -1;
@@ -103,6 +105,8 @@ static int dial(const char *host, const char *port)
         fd = -1;
     }
     freeaddrinfo(found);
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return fd;
 }
 
