@@ -145,7 +145,7 @@ deps:
 SCRIPTS := $(if $(SAN),,tests/lint/run tests/deploy/run.sh tests/golden/check_manifests.sh) $(wildcard tests/e2e/run.sh)
 test-programs: all $(if $(SIM_MAIN),sim) $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(E2E_TESTS)
 test-run: test-programs
-	@tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(SCRIPTS)
+	@env -u KUBECONFIG tests/run $(UNIT_TESTS) $(SIM_TESTS) $(REPLAY) $(SCRIPTS)
 test:
 	@tests/tools/deps
 	@$(MAKE) --no-print-directory -j$(shell nproc) test-programs

@@ -212,7 +212,9 @@ def stay(operator, port):
     title("It is yours now")
     print(f"  export KUBECONFIG={os.environ['KUBECONFIG']}")
     print("  kubectl get evs,pods        (or any client; Ctrl-C here ends and removes all of it)")
-    print(f"  curl http://127.0.0.1:{port}/metrics; the operator's log is {BUILD}/demo/operator.log", flush=True)
+    inside = f"{BUILD}/everserve-sim exec --dir {os.path.dirname(os.environ['KUBECONFIG'])} --"
+    print(f"  {inside} curl -s http://127.0.0.1:{port}/metrics        (a command in the cluster's network)")
+    print(f"  the operator's log is {BUILD}/demo/operator.log", flush=True)
     operator.wait()
     raise SystemExit(f"the operator ended: see {BUILD}/demo/operator.log")
 
