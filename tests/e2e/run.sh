@@ -3,7 +3,7 @@
 #
 # Several programs run at a time, each in namespaces of its own; those named
 # alone_* disturb the whole cluster and run one by one, last.
-# E2E_JOBS=n, E2E_LONG=1, E2E_SLOW=n, E2E_ONLY=glob; tests/e2e/harness.h has the rest.
+# E2E_PROGRAMS=glob (children), E2E_JOBS=n, E2E_LONG=1, E2E_SLOW=n, E2E_ONLY=glob; tests/e2e/harness.h has the rest.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -35,10 +35,10 @@ if [ -z "${E2E_LOGS:-}" ]; then
 fi
 export E2E_LOGS
 
-for t in "$B"/tests/e2e/*_test; do
+for t in "$B"/tests/e2e/${E2E_PROGRAMS:-*}_test; do
     case $(basename "$t") in alone_*) ;; *) echo "$t" ;; esac
 done | xargs -P "${E2E_JOBS:-3}" -n 1 "$0" one
-for t in "$B"/tests/e2e/alone_*_test; do
+for t in "$B"/tests/e2e/alone_${E2E_PROGRAMS:-*}_test; do
     [ ! -e "$t" ] || "$0" one "$t"
 done
 cat "$E2E_LOGS"/*.tap
