@@ -52,6 +52,7 @@ struct observed {
     bool deleting;
     const struct isvc *svc;        /* NULL: spec_err says why */
     struct err spec_err;
+    struct err latch_err;          /* not ERR_NONE: status.redis cannot be read; svc is NULL then */
     const cJSON *status;           /* as last read; NULL: none */
     const struct record *child[N_CHILDREN];
     const char *foreign[N_CHILDREN]; /* a GET found an object that is not ours: a sentence; NULL: none */

@@ -163,8 +163,6 @@ static void observe_redis(struct pass *p)
 static void observe_service(struct pass *p)
 {
     const cJSON *doc = p->doc;
-    struct err latch_err;
-
     p->o.ns = json_get_str(doc, "metadata.namespace");
     p->o.name = json_get_str(doc, "metadata.name");
     p->o.uid = json_get_str(doc, "metadata.uid");
@@ -173,11 +171,10 @@ static void observe_service(struct pass *p)
     p->o.status = json_member(doc, "status");
     p->svc_ok = isvc_decode(doc, &p->svc, &p->o.spec_err) == 0;
     /* a latch that cannot be read must never look like "never formed" */
-    if (latch_from_status(p->o.status, &p->o.redis.latch, &latch_err) < 0) {
+    if (latch_from_status(p->o.status, &p->o.redis.latch, &p->o.latch_err) < 0) {
         if (p->svc_ok)
             isvc_done(&p->svc);
         p->svc_ok = false;
-        p->o.spec_err = latch_err;
     }
     p->o.svc = p->svc_ok ? &p->svc : NULL;
 }

@@ -23,6 +23,8 @@ static enum verdict_of_rule rule_spec(struct walk *w)
 {
     if (w->o->svc)
         return RULE_PASS;
+    if (w->o->latch_err.kind != ERR_NONE)
+        return walk_stall(w, RULE_STOP, "StatusUnreadable", "%.200s: repair it; nothing is decided without it", w->o->latch_err.msg);
     return walk_stall(w, RULE_STOP, "InvalidSpec", "%s", w->o->spec_err.msg);
 }
 

@@ -86,14 +86,26 @@ static void put_predictor(const struct observed *o, const struct plan *p, cJSON 
     json_int(out, "updated", d ? d->updated : 0);
 }
 
+/* Kept as it is for whoever repairs it; but what was true of Redis is not known to be so any more. */
+static void put_redis_unreadable(const struct observed *o, cJSON *status)
+{
+    cJSON *out = json_dup(json_member(o->status, "redis"));
+
+    put_condition(o, status, &(struct condition){ "RedisReady", false, true, redis_state_name(REDIS_UNKNOWN), o->latch_err.msg });
+    if (cJSON_IsObject(out))
+        json_str(out, "state", redis_state_name(REDIS_UNKNOWN));
+    json_put(status, "redis", out);
+}
+
 static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct redis_outcome *r = &p->redis;
     cJSON *out;
 
-    if (!r->wanted) {
+    if (o->latch_err.kind != ERR_NONE)
+        put_redis_unreadable(o, status);
+    if (!r->wanted)
         return;
-    }
     put_condition(o, status,
                   &(struct condition){ "RedisReady", r->state == REDIS_HEALTHY, r->state == REDIS_UNKNOWN,
                                        redis_state_name(r->state),

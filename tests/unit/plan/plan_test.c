@@ -404,6 +404,10 @@ static void a_bad_spec_changes_nothing(void **state)
     assert_int_equal(w->plan.n_actions, 0);
     assert_string_equal(w->plan.reason, "InvalidSpec");
     assert_true(w->plan.stalled);
+    err_set(&w->o.latch_err, ERR_INVALID, "status.redis.plan: is torn");
+    step(w);
+    assert_int_equal(w->plan.n_actions, 0);
+    assert_string_equal(w->plan.reason, "StatusUnreadable");
 }
 
 static void deleting_and_paused_stop_the_walk(void **state)

@@ -122,6 +122,21 @@ static void half_a_character_does_not_leave_the_house(void **state)
     assert_string_equal(condition(w->first, "Ready", "message"), "cut in ?");
 }
 
+static void a_torn_latch_is_kept_and_makes_redis_unknown(void **state)
+{
+    struct world *w = *state;
+
+    build_first(w);
+    json_str(json_obj(w->first, "redis"), "plan", "torn");
+    err_set(&w->o.latch_err, ERR_INVALID, "status.redis.plan: is torn");
+    w->plan.rule = "spec";
+    w->plan.redis.wanted = false;
+    w->second = status_build(&w->o, &w->plan);
+    assert_string_equal(json_get_str(w->second, "redis.plan"), "torn");
+    assert_string_equal(json_get_str(w->second, "redis.state"), "Unknown");
+    assert_string_equal(condition(w->second, "RedisReady", "status"), "Unknown");
+}
+
 static void a_hold_says_which_why_and_since(void **state)
 {
     struct world *w = *state;
@@ -161,6 +176,7 @@ int main(void)
         ROW(times_move_only_when_a_status_flips), ROW(the_same_plan_gives_the_same_status),
         ROW(kstatus_tells_moving_from_stuck),     ROW(a_walk_that_stopped_early_keeps_what_was_said),
         ROW(a_hold_says_which_why_and_since),     ROW(events_are_transitions),
+        ROW(a_torn_latch_is_kept_and_makes_redis_unknown),
         ROW(half_a_character_does_not_leave_the_house),
     };
 
