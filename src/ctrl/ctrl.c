@@ -15,7 +15,7 @@ static void on_changed(void *arg, const char *key)
     struct ctrl *c = arg;
 
     /* what a first list brings may wait; what changes now may not */
-    queue_add(c->queue, key, watches_are_synced(c, NULL) ? QUEUE_HIGH : QUEUE_LOW, 0);
+    queue_add(c->queue, key, watches_are_synced(c, NULL) ? QUEUE_HIGH : QUEUE_LOW, loop_now_ms());
     ctrl_wake(c);
 }
 
@@ -31,7 +31,7 @@ static void on_lease(void *arg, bool held)
         tracks_doubt(c);
     /* a follower looked at nothing: every key gets its pass */
     for (struct entry *e = cache_next(c->cache, NULL); held && e; e = cache_next(c->cache, e))
-        queue_add(c->queue, e->key, QUEUE_LOW, 0);
+        queue_add(c->queue, e->key, QUEUE_LOW, loop_now_ms());
     ctrl_wake(c);
 }
 

@@ -31,6 +31,8 @@ void ctrl_metrics_init(struct ctrl_metrics *m)
                                     "Length of time per reconciliation per controller", CONTROLLER);
     m->queue_time = metrics_add(r, METRIC_HISTOGRAM, "workqueue_queue_duration_seconds",
                                 "How long an item stays in workqueue before being requested", WORKQUEUE);
+    m->work_time = metrics_add(r, METRIC_HISTOGRAM, "workqueue_work_duration_seconds",
+                               "How long processing an item takes", WORKQUEUE);
     m->active_workers = metrics_add(r, METRIC_GAUGE, "controller_runtime_active_workers",
                                     "Number of currently used workers per controller", CONTROLLER);
     m->max_workers = metrics_add(r, METRIC_GAUGE, "controller_runtime_max_concurrent_reconciles",
@@ -124,6 +126,67 @@ static void put_queue(struct ctrl *c, struct buf *out)
     }
 }
 
+static void put_service(struct buf *out, const char *name, const char *key, const char *more, double value)
+{
+    const char *slash = strchr(key, '/'); /* names of Kubernetes need no escaping in a label */
+
+    buf_fmt(out, "%s{namespace=\"%.*s\",name=\"%s\"%s} %.17g\n", name, (int)(slash - key), key, slash + 1, more, value);
+}
+
+static bool show_ready(const struct track *t, double *value)
+{
+    *value = t->shown.ready;
+    return true;
+}
+
+static bool show_healthy(const struct track *t, double *value)
+{
+    *value = t->shown.redis == REDIS_HEALTHY;
+    return t->shown.has_redis;
+}
+
+static bool show_slots(const struct track *t, double *value)
+{
+    *value = t->shown.slots_ok;
+    return t->shown.has_redis;
+}
+
+static bool show_held_up(const struct track *t, double *value)
+{
+    *value = t->shown.held_up;
+    return true;
+}
+
+static bool show_held_down(const struct track *t, double *value)
+{
+    *value = t->shown.held_down;
+    return true;
+}
+
+static const struct family {
+    const char *name, *more, *help; /* help NULL: the family above goes on */
+    bool (*show)(const struct track *t, double *value);
+} families[] = {
+    { "everserve_service_ready", "", "1 while the Ready condition is True", show_ready },
+    { "everserve_redis_healthy", "", "1 while slot health is complete", show_healthy },
+    { "everserve_redis_slots_ok", "", "Slots that are served, of 16384", show_slots },
+    { "everserve_scaling_held", ",direction=\"up\"", "1 while slot health holds a scaling step", show_held_up },
+    { "everserve_scaling_held", ",direction=\"down\"", NULL, show_held_down },
+};
+
+static void put_services(struct ctrl *c, struct buf *out)
+{
+    double value;
+
+    for (const struct family *f = families; f < families + COUNT(families); f++) {
+        if (f->help)
+            metrics_family(out, f->name, f->help, METRIC_GAUGE);
+        for (struct map_iter i = map_first(c->tracks); i.key; map_next(&i))
+            if (f->show(i.value, &value))
+                put_service(out, f->name, i.key, f->more, value);
+    }
+}
+
 void ctrl_render_metrics(struct ctrl *c, struct buf *out)
 {
     metric_set(c->m.active_workers, c->n_passes);
@@ -133,5 +196,6 @@ void ctrl_render_metrics(struct ctrl *c, struct buf *out)
     put_queue(c, out);
     put_requests(c, out);
     put_one(out, "everserve_services", "InferenceServices known", METRIC_GAUGE, (double)cache_count(c->cache));
+    put_services(c, out);
     put_process(out);
 }

@@ -40,6 +40,7 @@ static void count(struct ctrl *c, const struct err *e, int64_t again_ms, int64_t
     if (what == RECONCILE_ERROR)
         metric_inc(c->m.reconcile_errors);
     metric_observe_ms(c->m.reconcile_time, took_ms);
+    metric_observe_ms(c->m.work_time, took_ms);
 }
 
 void pass_end(struct pass *p, const struct err *e, int64_t again_ms)
@@ -91,6 +92,16 @@ void pass_refresh(struct pass *p)
     p->o.wall_ms = loop_wall_ms();
 }
 
+static void show(struct track *t, const struct plan *p)
+{
+    t->shown.ready = !p->rule;
+    t->shown.has_redis = p->redis.wanted;
+    t->shown.redis = p->redis.state;
+    t->shown.slots_ok = p->redis.judged ? p->redis.verdict.slots_ok : 0;
+    t->shown.held_up = p->gate.held_up;
+    t->shown.held_down = p->gate.held_down;
+}
+
 static void decide(struct pass *p)
 {
     struct track *t = p->track;
@@ -104,6 +115,7 @@ static void decide(struct pass *p)
     p->o.redis.problem = t->secret_problem;
     plan_step(&p->o, &p->plan);
     t->settle = p->plan.redis.settle;
+    show(t, &p->plan);
     say(p);
     act_run(p);
 }

@@ -39,6 +39,11 @@ struct track {
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
     uint64_t status_sent, status_kept; /* hashes: what was written, and what the server made of it */
     uint64_t said; /* hash of the last line logged: not said twice */
+    struct {       /* as last decided, for /metrics */
+        bool ready, has_redis, held_up, held_down;
+        enum redis_state redis;
+        int32_t slots_ok;
+    } shown;
 };
 
 enum { REFUSED_AGAIN_MS = 30000 };
@@ -55,7 +60,7 @@ struct ctrl_metrics {
     struct metrics *registry;
     struct metric *reconcile[N_RECONCILE_RESULTS];
     struct metric *reconcile_errors, *reconcile_time, *active_workers, *max_workers;
-    struct metric *queue_time, *leader, *writes, *skipped_writes, *redis_commands, *probes;
+    struct metric *queue_time, *work_time, *leader, *writes, *skipped_writes, *redis_commands, *probes;
 };
 
 struct watched;
