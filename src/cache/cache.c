@@ -153,14 +153,15 @@ static void bury(struct cache *c, const cJSON *obj)
     copy_id(g->rv, sizeof(g->rv), json_get_str(obj, "metadata.resourceVersion"));
 }
 
-/* By version, not by uid alone: an object that only left the watch's selector may come back. */
+/* By version, not by uid alone: an object that only left the watch's selector is there as it was in that
+ * event, with its version, and a look at it must find its way in. A deletion has a version of its own. */
 static bool is_buried(struct cache *c, const cJSON *obj)
 {
     const char *rv = json_get_str(obj, "metadata.resourceVersion");
     uint64_t uid;
     const struct grave *g = grave_of(c, obj, &uid);
 
-    return rv && uid && g->uid == uid && (rv_is_older(rv, g->rv) || str_eq(rv, g->rv));
+    return rv && uid && g->uid == uid && rv_is_older(rv, g->rv);
 }
 
 void cache_put_service(struct cache *c, const cJSON *obj)

@@ -145,7 +145,7 @@ static void a_late_reply_does_not_bring_the_dead_back(void **state)
     drop(f, "Deployment", "d1", 12);
     put_deployment(f, "d1", 11, 1); /* the reply to a write that came before the end */
     assert_null(cache_get(f->cache, "ns/a"));
-    put_deployment(f, "d1", 13, 1); /* it had only left the selector */
+    put_deployment(f, "d1", 12, 1); /* it had only left the selector, and a look finds it as it left */
     assert_non_null(cache_get(f->cache, "ns/a"));
     put_service(f, 20, "{\"x\":1}");
     drop(f, API_KIND, "u", 22);
