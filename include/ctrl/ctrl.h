@@ -29,8 +29,8 @@ struct ctrl_config {
 /* kube is lent. */
 struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_config *cfg);
 void ctrl_start(struct ctrl *c);
-/* No new pass begins; on_stopped is called when those under way have ended and the lease is given
- * back, or after 10 s. */
+/* No new pass begins; those under way may go on for 10 s, then they are given up. on_stopped is called
+ * when the lease is given back as well, which takes 5 s at most. */
 void ctrl_stop(struct ctrl *c, void (*on_stopped)(void *arg), void *arg);
 void ctrl_free(struct ctrl *c);
 

@@ -19,7 +19,7 @@ enum {
 static void next(struct pass *p);
 static void write_status(struct pass *p, void (*then)(struct pass *p));
 
-static void write_out(struct pass *p, const struct kube_request *req, void (*on_reply)(void *arg, const struct kube_reply *reply))
+static void write_out(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply)
 {
     struct err e;
 
@@ -30,7 +30,7 @@ static void write_out(struct pass *p, const struct kube_request *req, void (*on_
     }
     p->n_writes++;
     metric_inc(p->c->m.writes);
-    kube_send(p->c->kube, req, on_reply, p);
+    pass_send(p, req, on_reply);
 }
 
 /* --- the end of a pass --- */
@@ -91,9 +91,8 @@ static void emit_events(struct pass *p)
         events_emit(p->c->events, &p->o, &ev[i]);
 }
 
-static void on_status(void *arg, const struct kube_reply *reply)
+static void on_status(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = arg;
 
     if (reply->err.kind == ERR_ABSENT) {
         pass_end(p, NULL, -1); /* deleted meanwhile */
@@ -222,9 +221,8 @@ static void remember_match(struct pass *p, const cJSON *live)
     r->matched_owned = now.owned_hash;
 }
 
-static void on_applied(void *arg, const struct kube_reply *reply)
+static void on_applied(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = arg;
 
     if (reply->err.kind != ERR_NONE) {
         fail_child(p, &reply->err);
@@ -245,9 +243,8 @@ static void patch_child(struct pass *p, bool force)
               on_applied);
 }
 
-static void on_handed_over(void *arg, const struct kube_reply *reply)
+static void on_handed_over(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = arg;
 
     if (reply->err.kind != ERR_NONE)
         fail_child(p, &reply->err);
@@ -337,9 +334,8 @@ static void compare(struct pass *p, const cJSON *live, const struct record *r)
     }
 }
 
-static void on_live(void *arg, const struct kube_reply *reply)
+static void on_live(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = arg;
     struct action *a = current(p);
     struct record r;
     struct err e;
@@ -378,12 +374,11 @@ static void apply_child(struct pass *p)
         done_with_action(p);
         return;
     }
-    kube_send(p->c->kube, &(struct kube_request){ .method = "GET", .path = path }, on_live, p);
+    pass_send(p, &(struct kube_request){ .method = "GET", .path = path }, on_live);
 }
 
-static void on_deleted(void *arg, const struct kube_reply *reply)
+static void on_deleted(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = arg;
 
     if (reply->err.kind != ERR_NONE && reply->err.kind != ERR_ABSENT) {
         fail_child(p, &reply->err);
@@ -436,6 +431,7 @@ static void on_redis(void *arg, const struct redis_result *results, size_t n, en
             log_warn("Redis refused a step", F("service", p->key), F("step", p->plan.redis.step),
                      F("pod", p->members[p->plan.redis.commands.items[i].member].pod),
                      F("error", (const char *)results[i].error), F("meaning", reply_class_name(results[i].what)));
+    p->apply = NULL;
     (void)worst; /* whatever came of it, the next snapshot tells */
     done_with_action(p);
 }
@@ -457,7 +453,7 @@ static void step_redis(struct pass *p)
         targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
     for (size_t i = 0; i < cmds->n; i++)
         metric_inc(p->c->m.redis_commands);
-    redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);
+    p->apply = redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);
 }
 
 /* --- the list --- */

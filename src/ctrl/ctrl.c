@@ -40,6 +40,7 @@ struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_confi
     struct ctrl *c = xcalloc(1, sizeof(*c));
 
     *c = (struct ctrl){ .loop = l, .kube = kube, .cfg = *cfg };
+    LIST_INIT(&c->passes);
     c->cache = cache_new(on_changed, c);
     c->queue = queue_new();
     c->timer = loop_timer_new(l, turn, c);
@@ -64,6 +65,7 @@ void ctrl_free(struct ctrl *c)
 {
     if (!c)
         return;
+    passes_cancel(c);
     lease_free(c->lease);
     watches_free(c);
     loop_timer_free(c->timer);
@@ -121,12 +123,12 @@ static void stopped(void *arg)
 {
     struct ctrl *c = arg;
 
-    loop_timer_off(c->stop_timer);
     c->on_stopped(c->stopped_arg);
 }
 
 static void give_back(struct ctrl *c)
 {
+    loop_timer_off(c->stop_timer);
     if (c->lease)
         lease_release(c->lease, stopped, c);
     else
@@ -142,12 +144,21 @@ void ctrl_pass_ended(struct ctrl *c)
         ctrl_wake(c);
 }
 
+/* What is under way takes too long: it is given up, and the next leader goes on. */
+static void on_late(void *arg)
+{
+    struct ctrl *c = arg;
+
+    passes_cancel(c);
+    give_back(c);
+}
+
 void ctrl_stop(struct ctrl *c, void (*on_stopped)(void *arg), void *arg)
 {
     c->stopping = true;
     c->on_stopped = on_stopped;
     c->stopped_arg = arg;
-    c->stop_timer = loop_timer_new(c->loop, stopped, c);
+    c->stop_timer = loop_timer_new(c->loop, on_late, c);
     loop_timer_set(c->stop_timer, STOP_MS);
     if (!c->n_passes)
         give_back(c);

@@ -13,6 +13,7 @@ enum { PROBE_DEADLINE_MS = 1000 };
 
 static void free_pass(struct pass *p)
 {
+    LIST_REMOVE(p, link);
     plan_done(&p->plan);
     latch_done(&p->o.redis.latch);
     views_free(p->views, p->n_views);
@@ -27,6 +28,33 @@ static void free_pass(struct pass *p)
     cJSON_Delete(p->doc);
     free(p->key);
     free(p);
+}
+
+void passes_cancel(struct ctrl *c)
+{
+    struct pass *p;
+
+    while ((p = LIST_FIRST(&c->passes)) != NULL) {
+        kube_cancel(p->call);
+        redis_probe_cancel(p->probe);
+        redis_apply_cancel(p->apply);
+        free_pass(p);
+        c->n_passes--;
+    }
+}
+
+static void on_reply(void *arg, const struct kube_reply *reply)
+{
+    struct pass *p = arg;
+
+    p->call = NULL;
+    p->on_reply(p, reply);
+}
+
+void pass_send(struct pass *p, const struct kube_request *req, pass_reply_fn *then)
+{
+    p->on_reply = then;
+    p->call = kube_send(p->c->kube, req, on_reply, p);
 }
 
 static void count(struct ctrl *c, const struct err *e, int64_t again_ms, int64_t took_ms)
@@ -124,6 +152,7 @@ static void on_views(void *arg, struct node_view *views, size_t n)
 {
     struct pass *p = arg;
 
+    p->probe = NULL;
     p->views = views;
     p->n_views = n;
     decide(p);
@@ -156,7 +185,7 @@ static void probe(struct pass *p)
     for (size_t i = 0; i < n; i++)
         targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
     metric_inc(p->c->m.probes);
-    redis_probe_start(p->c->loop, targets, n, &auth, PROBE_DEADLINE_MS, on_views, p);
+    p->probe = redis_probe_start(p->c->loop, targets, n, &auth, PROBE_DEADLINE_MS, on_views, p);
 }
 
 static void observe_redis(struct pass *p)
@@ -217,6 +246,7 @@ void pass_start(struct ctrl *c, const char *key)
     struct err e = { 0 };
 
     *p = (struct pass){ .c = c, .key = xstrdup(key), .started_ms = loop_now_ms() };
+    LIST_INSERT_HEAD(&c->passes, p, link);
     if (!entry || !entry->doc) {
         track_forget(c, key); /* children go by their owner references */
         queue_drop(c->queue, key);

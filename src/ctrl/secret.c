@@ -14,11 +14,6 @@
 
 enum { PASSWORD_CHARS = 40, PASSWORD_MAX_BYTES = 512 };
 
-struct reading {
-    struct pass *p;
-    void (*then)(struct pass *p);
-};
-
 /* data.password, decoded; NULL when absent, empty, too long, or not one line of printable text:
  * it becomes a line of the server's configuration. Caller frees. */
 static char *password_in(const cJSON *secret)
@@ -62,20 +57,10 @@ static void bad(struct track *t, const char *fmt, ...)
     va_end(ap);
 }
 
-static void finish(struct reading *r)
+static void on_users_secret(struct pass *p, const struct kube_reply *reply)
 {
-    struct pass *p = r->p;
-    void (*then)(struct pass *p) = r->then;
-
-    free(r);
-    then(p);
-}
-
-static void on_users_secret(void *arg, const struct kube_reply *reply)
-{
-    struct reading *r = arg;
-    struct track *t = r->p->track;
-    const char *name = r->p->svc.redis.secret_name;
+    struct track *t = p->track;
+    const char *name = p->svc.redis.secret_name;
     char *password = reply->err.kind == ERR_NONE ? password_in(reply->body) : NULL;
 
     t->secret_read_ms = 0;
@@ -88,48 +73,48 @@ static void on_users_secret(void *arg, const struct kube_reply *reply)
     else
         bad(t, "spec.redis.auth.secretName: Secret %s cannot be read: %s", name, reply->err.msg);
     forget(&password);
-    finish(r);
+    p->then(p);
 }
 
-static void fetch(struct reading *r, const char *name, void (*on_reply)(void *arg, const struct kube_reply *reply))
+static void fetch(struct pass *p, const char *name, pass_reply_fn *on_reply)
 {
-    AUTO_FREE char *path = kube_path("/api/v1", r->p->o.ns, "secrets", name, NULL);
+    AUTO_FREE char *path = kube_path("/api/v1", p->o.ns, "secrets", name, NULL);
 
-    kube_send(r->p->c->kube, &(struct kube_request){ .method = "GET", .path = path }, on_reply, r);
+    pass_send(p, &(struct kube_request){ .method = "GET", .path = path }, on_reply);
 }
 
 /* There is none: the remembered password again, the user's, or a new one. */
-static void on_absent(struct reading *r)
+static void on_absent(struct pass *p)
 {
-    struct track *t = r->p->track;
+    struct track *t = p->track;
     char fresh[PASSWORD_CHARS + 1];
 
     t->secret = SECRET_ABSENT;
     t->secret_record = (struct record){ 0 };
     if (t->password) {
-        finish(r);
+        p->then(p);
         return;
     }
-    if (r->p->svc_ok && r->p->svc.redis.secret_name) {
-        fetch(r, r->p->svc.redis.secret_name, on_users_secret);
+    if (p->svc_ok && p->svc.redis.secret_name) {
+        fetch(p, p->svc.redis.secret_name, on_users_secret);
         return;
     }
     str_random_hex(fresh, PASSWORD_CHARS);
     track_set_password(t, fresh, false);
     OPENSSL_cleanse(fresh, sizeof(fresh));
-    finish(r);
+    p->then(p);
 }
 
-static void on_present(struct reading *r, const cJSON *secret)
+static void on_present(struct pass *p, const cJSON *secret)
 {
-    struct track *t = r->p->track;
+    struct track *t = p->track;
     char *password = password_in(secret);
     const char *name = json_get_str(secret, "metadata.name");
 
     t->secret = SECRET_HELD;
     if (!record_from(CHILD_REDIS_SECRET, secret, &t->secret_record))
         t->secret_record = (struct record){ 0 };
-    if (!record_is_ours(&t->secret_record, r->p->o.uid))
+    if (!record_is_ours(&t->secret_record, p->o.uid))
         bad(t, "Secret %s exists and is not controlled by this resource: delete or rename it", name);
     else if (t->password_is_known && !t->password_is_doubted)
         ; /* the servers run with what we remember: a hand edit is drift, and goes back */
@@ -139,35 +124,33 @@ static void on_present(struct reading *r, const cJSON *secret)
         bad(t, "Secret %s has no usable key password: restore it", name);
     t->password_is_doubted = false;
     forget(&password);
-    finish(r);
+    p->then(p);
 }
 
-static void on_secret(void *arg, const struct kube_reply *reply)
+static void on_secret(struct pass *p, const struct kube_reply *reply)
 {
-    struct reading *r = arg;
-    struct track *t = r->p->track;
+    struct track *t = p->track;
 
     t->secret_read_ms = loop_now_ms();
     if (reply->err.kind == ERR_ABSENT) {
-        on_absent(r);
+        on_absent(p);
     } else if (reply->err.kind == ERR_NONE) {
-        on_present(r, reply->body);
+        on_present(p, reply->body);
     } else {
         /* what was known stays known: a failed look is no news about the Secret */
         if (t->secret == SECRET_UNKNOWN || t->secret == SECRET_BAD)
             bad(t, "the Secret of Redis cannot be read: %s", reply->err.msg);
         t->secret_read_ms = 0;
-        finish(r);
+        p->then(p);
     }
 }
 
 void secret_read(struct pass *p, void (*then)(struct pass *p))
 {
-    struct reading *r = xcalloc(1, sizeof(*r));
     char name[512];
 
-    *r = (struct reading){ p, then };
+    p->then = then;
     if (!child_name(CHILD_REDIS_SECRET, p->o.name, name, sizeof(name)))
         name[0] = '\0';
-    fetch(r, name, on_secret);
+    fetch(p, name, on_secret);
 }

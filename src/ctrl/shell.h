@@ -4,6 +4,8 @@
 #ifndef SRC_CTRL_SHELL_H
 #define SRC_CTRL_SHELL_H
 
+#include <sys/queue.h>
+
 #include "base/map.h"
 #include "cache/cache.h"
 #include "ctrl/ctrl.h"
@@ -80,6 +82,7 @@ struct ctrl {
     struct events *events;
     struct ctrl_metrics m;
     int32_t n_passes;
+    LIST_HEAD(pass_list, pass) passes;
     bool stopping;
     void (*on_stopped)(void *arg);
     void *stopped_arg;
@@ -110,6 +113,9 @@ void watches_free(struct ctrl *c);
 bool watches_are_synced(const struct ctrl *c, struct buf *why);
 
 /* pass.c: observes, decides, hands to act.c, ends */
+struct pass;
+typedef void pass_reply_fn(struct pass *p, const struct kube_reply *reply);
+
 struct pass {
     struct ctrl *c;
     char *key;
@@ -130,8 +136,18 @@ struct pass {
     bool acted;                   /* something was written: the next pass says how it stands */
     struct err failed;            /* the first child that could not be made so, or what ended the actions early */
     cJSON *status_next, *status_now; /* about to be written; written in this pass */
-    void (*then)(struct pass *p); /* after the status is written */
+    void (*then)(struct pass *p); /* after the Secret is read, or the status written */
+    /* what is being waited for: one of them at most */
+    struct kube_call *call;
+    pass_reply_fn *on_reply;
+    struct redis_probe *probe;
+    struct redis_apply *apply;
+    LIST_ENTRY(pass) link;
 };
+/* As kube_send, but knows how to give up. */
+void pass_send(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply);
+/* Gives up all passes, in the middle of whatever they wait for. */
+void passes_cancel(struct ctrl *c);
 void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller */
 /* Takes the newest records of children: what was looked up may have taken a while. */
 void pass_refresh(struct pass *p);
