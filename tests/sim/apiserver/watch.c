@@ -267,6 +267,22 @@ static bool in_scope(const struct watcher *w, const struct object *o)
     return strncmp(o->key, w->q->ns, n) == 0 && o->key[n] == '/';
 }
 
+/* What left a selector is shown as it was when it still matched, with the version of its leaving. */
+static void send_left(struct watcher *w, const struct logged *ev)
+{
+    AUTO_JSON cJSON *was = view_tree(w->q->res, ev->prev);
+
+    json_fmt(json_obj(was, "metadata"), "resourceVersion", "%llu", (unsigned long long)ev->rv);
+    if (w->q->form != FORM_PLAIN) {
+        AUTO_JSON cJSON *shown = table_object(w->q->res, was, w->q->form, !w->columns_sent);
+
+        w->columns_sent = true;
+        send_tree(w, "DELETED", shown);
+    } else {
+        send_tree(w, "DELETED", was);
+    }
+}
+
 static void deliver(struct watcher *w, const struct logged *ev)
 {
     bool was, is;
@@ -280,8 +296,10 @@ static void deliver(struct watcher *w, const struct logged *ev)
         send_object(w, "MODIFIED", ev->obj);
     else if (is)
         send_object(w, "ADDED", ev->obj);
-    else if (was)
+    else if (was && ev->change == CHANGE_DELETED)
         send_object(w, "DELETED", ev->obj);
+    else if (was)
+        send_left(w, ev);
 }
 
 void watch_broadcast(void *arg, struct collection *c, const struct logged *ev)
