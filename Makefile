@@ -169,4 +169,4 @@ clean:
 	rm -rf build-*
 	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name tools -exec rm -rf {} +
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name deps -prune -o -type f -name '*.d' -print 2>/dev/null)
