@@ -246,7 +246,7 @@ void fill_pod(cJSON *obj)
 
 void settle_pod(cJSON *obj, const cJSON *old)
 {
-    cJSON *spec = json_member(obj, "spec");
+    cJSON *spec = json_obj(obj, "spec");
 
     (void)old;
     fill_str(spec, "serviceAccountName", "default");
