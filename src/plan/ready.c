@@ -12,11 +12,11 @@ static const struct pod *troubled_pod(const struct observed *o)
     return NULL;
 }
 
-static enum verdict_of_rule not_ready(struct walk *w, const struct record *d, int32_t want)
+static enum verdict_of_rule not_ready(struct walk *w, const struct record *d, int32_t want, bool failed)
 {
     const struct pod *p = troubled_pod(w->o);
 
-    if (d->deadline_exceeded)
+    if (failed)
         return walk_say(w, RULE_HOLD, "RolloutFailed", "%d of %d replicas ready; the rollout passed its deadline%s%s", d->ready,
                         want, p ? ": a pod waits: " : "", p ? p->waiting : "");
     return walk_say(w, RULE_HOLD, "PredictorNotReady", "%d of %d replicas ready%s%s", d->ready, want,
@@ -30,10 +30,12 @@ enum verdict_of_rule rule_predictor(struct walk *w)
 
     if (!d)
         return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment is not there yet");
-    if (d->observed_generation < d->generation)
+    bool taken_up = d->observed_generation >= d->generation;
+    bool failed = taken_up && d->deadline_exceeded; /* or else it was the version before that failed */
+    if (d->ready < want || failed)
+        return not_ready(w, d, want, failed);
+    if (!taken_up)
         return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment's newest version was not taken up yet");
-    if (d->ready < want || d->deadline_exceeded)
-        return not_ready(w, d, want);
     if (d->updated < want || d->unavailable > 0)
         return walk_say(w, RULE_HOLD, "PredictorUpdating", "%d of %d replicas updated", d->updated, want);
     return RULE_PASS;
