@@ -207,9 +207,9 @@ static void remember_match(struct pass *p, const cJSON *live)
     if (a->child == CHILD_REDIS_SECRET) {
         p->track->secret_read_ms = 0;
         p->track->password_is_known = true;
-        if (record_from(a->child, live, &p->track->secret_record))
+        if (record_from(a->child, live, track_secret_record(p->track)))
             p->track->secret = SECRET_HELD;
-        r = &p->track->secret_record;
+        r = p->track->secret_record;
     } else {
         cache_put_child(p->c->cache, child_types[a->child].kind, live);
         entry = cache_get(p->c->cache, p->key);
@@ -398,7 +398,7 @@ static const struct record *known(struct pass *p, enum child c)
     const struct entry *entry = cache_get(p->c->cache, p->key);
 
     if (c == CHILD_REDIS_SECRET)
-        return p->track->secret == SECRET_HELD ? &p->track->secret_record : NULL;
+        return p->track->secret == SECRET_HELD ? p->track->secret_record : NULL;
     return entry ? entry->child[c] : NULL;
 }
 

@@ -115,7 +115,7 @@ void pass_refresh(struct pass *p)
         p->o.foreign[i] = t->foreign[i] && now_ms - t->foreign_ms[i] < FOREIGN_AGAIN_MS ? t->foreign[i] : NULL;
     }
     if (t->secret == SECRET_HELD)
-        p->o.child[CHILD_REDIS_SECRET] = &t->secret_record;
+        p->o.child[CHILD_REDIS_SECRET] = t->secret_record;
     p->o.now_ms = now_ms;
     p->o.wall_ms = loop_wall_ms();
 }

@@ -53,7 +53,8 @@ static void bad(struct track *t, const char *fmt, ...)
 
     t->secret = SECRET_BAD;
     va_start(ap, fmt);
-    vsnprintf(t->secret_problem, sizeof(t->secret_problem), fmt, ap);
+    free(t->secret_problem);
+    t->secret_problem = xvasprintf(fmt, ap);
     va_end(ap);
 }
 
@@ -90,7 +91,7 @@ static void on_absent(struct pass *p)
     char fresh[PASSWORD_CHARS + 1];
 
     t->secret = SECRET_ABSENT;
-    t->secret_record = (struct record){ 0 };
+    free(TAKE(t->secret_record));
     if (t->password) {
         p->then(p);
         return;
@@ -108,13 +109,14 @@ static void on_absent(struct pass *p)
 static void on_present(struct pass *p, const cJSON *secret)
 {
     struct track *t = p->track;
+    struct record *record = track_secret_record(t);
     char *password = password_in(secret);
     const char *name = json_get_str(secret, "metadata.name");
 
     t->secret = SECRET_HELD;
-    if (!record_from(CHILD_REDIS_SECRET, secret, &t->secret_record))
-        t->secret_record = (struct record){ 0 };
-    if (!record_is_ours(&t->secret_record, p->o.uid))
+    if (!record_from(CHILD_REDIS_SECRET, secret, record))
+        *record = (struct record){ 0 };
+    if (!record_is_ours(record, p->o.uid))
         bad(t, "Secret %s exists and is not controlled by this resource: delete or rename it", name);
     else if (t->password_is_known && !t->password_is_doubted)
         ; /* the servers run with what we remember: a hand edit is drift, and goes back */

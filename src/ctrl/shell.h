@@ -32,8 +32,8 @@ struct track {
     bool password_is_known;   /* the servers run with it */
     bool password_is_doubted; /* another led since: a Secret that is there says better */
     enum secret_state secret;
-    struct record secret_record;
-    char secret_problem[200];
+    struct record *secret_record; /* of SECRET_HELD */
+    char *secret_problem;         /* of SECRET_BAD */
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
     char *foreign[N_CHILDREN];
@@ -83,6 +83,7 @@ struct ctrl {
     struct ctrl_metrics m;
     int32_t n_passes;
     LIST_HEAD(pass_list, pass) passes;
+    int32_t n_untrimmed; /* passes since free memory was last given back */
     bool stopping;
     void (*on_stopped)(void *arg);
     void *stopped_arg;
@@ -101,6 +102,7 @@ void track_free(void *t);
 /* Another may have led meanwhile: what only the leader knows is read again. */
 void tracks_doubt(struct ctrl *c);
 void track_set_password(struct track *t, const char *password, bool known);
+struct record *track_secret_record(struct track *t); /* made when there is none yet */
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
 /* err NULL: it was taken after all. */
 void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms);

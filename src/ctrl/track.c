@@ -18,6 +18,8 @@ void track_free(void *arg)
     struct track *t = arg;
 
     wipe(&t->password);
+    free(t->secret_record);
+    free(t->secret_problem);
     for (int i = 0; i < N_CHILDREN; i++) {
         free(t->foreign[i]);
         free(t->refused[i]);
@@ -55,6 +57,14 @@ void track_set_password(struct track *t, const char *password, bool known)
     wipe(&t->password);
     t->password = copy;
     t->password_is_known = known;
+}
+
+/* Most services have no Redis, hence no Secret. */
+struct record *track_secret_record(struct track *t)
+{
+    if (!t->secret_record)
+        t->secret_record = xcalloc(1, sizeof(*t->secret_record));
+    return t->secret_record;
 }
 
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms)
