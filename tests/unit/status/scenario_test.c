@@ -1,0 +1,488 @@
+/*
+ * Plays tests/scenarios/NAME.txt: what happens goes in, what is decided comes out as the lines that begin
+ * with ">". The file must hold exactly these; UPDATE_SCENARIOS=1 writes them. tests/scenarios/README.md
+ * tells the commands.
+ *
+ * A pass is as the shell makes it: status first where the plan says so, actions, status when nothing
+ * was written. Server and controllers are perfect, Redis is the model of tests/unit/slots/world.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <glob.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "../slots/world.h"
+#include "base/str.h"
+#include "json/owned.h"
+#include "json/yaml.h"
+#include "plan/plan.h"
+#include "status/status.h"
+
+enum { FILE_MAX = 1 << 20, FILES_MAX = 100 };
+#define START_WALL_MS 1700000000000LL
+
+struct stage {
+    struct world redis;
+    bool pods_run;
+    struct isvc svc;
+    struct err spec_err;
+    bool spec_ok, deleting, knows_password;
+    int64_t generation, now_ms;
+    cJSON *status;
+    struct record rec[N_CHILDREN];
+    bool exists[N_CHILDREN];
+    const char *foreign[N_CHILDREN];
+    struct settle settle;
+    struct pod pods[W_PODS];
+    struct member *members;
+    struct node_view *views;
+    struct observed o;
+    struct plan plan;
+    struct buf out;
+    char *said; /* the last plan that `run` printed */
+};
+
+/* --- what the operator sees --- */
+
+static void observe_children(struct stage *s)
+{
+    for (int c = 0; c < N_CHILDREN; c++) {
+        s->o.child[c] = s->exists[c] ? &s->rec[c] : NULL;
+        s->o.foreign[c] = s->foreign[c];
+    }
+}
+
+static void observe_redis(struct stage *s)
+{
+    struct redis_seen *r = &s->o.redis;
+
+    for (int i = 0; s->pods_run && i < s->redis.n_pods; i++) {
+        struct pod *p = &s->pods[i];
+        free(p->name);
+        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true,
+                           .ready = s->redis.node[s->redis.id_of[i]].up };
+        memcpy(p->ip, s->redis.ips[i], sizeof(s->redis.ips[i]));
+        snprintf(p->node, sizeof(p->node), "n%d", i);
+    }
+    s->o.pods = s->pods;
+    s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods : 0;
+    s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
+    if (s->members && s->pods_run && s->knows_password)
+        r->views = s->views = w_look(&s->redis);
+    r->settle = s->settle;
+    r->secret = s->exists[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
+    r->password = "secret";
+    r->password_is_known = s->knows_password;
+}
+
+static void observe(struct stage *s)
+{
+    s->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = s->generation,
+                              .deleting = s->deleting, .svc = s->spec_ok ? &s->svc : NULL, .spec_err = s->spec_err,
+                              .status = s->status, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
+    assert_int_equal(latch_from_status(s->status, &s->o.redis.latch, &s->spec_err), 0);
+    observe_children(s);
+    observe_redis(s);
+}
+
+static void forget(struct stage *s)
+{
+    views_free(s->views, (size_t)s->redis.n_pods);
+    members_free(s->members, s->o.redis.expected.n_members);
+    s->views = NULL;
+    s->members = NULL;
+    latch_done(&s->o.redis.latch);
+    plan_done(&s->plan);
+}
+
+/* --- what becomes of it --- */
+
+static void write_status(struct stage *s)
+{
+    observe_children(s);
+    cJSON *next = status_build(&s->o, &s->plan);
+    cJSON_Delete(s->status);
+    s->o.status = s->status = next;
+}
+
+static void take_body(struct stage *s, enum child c, const cJSON *body)
+{
+    struct record *r = &s->rec[c];
+    int32_t replicas = s->exists[c] ? r->spec_replicas : -1;
+
+    *r = (struct record){ .owned_hash = owned_hash(body), .is_ours = true, .generation = 1, .observed_generation = 1 };
+    snprintf(r->uid, sizeof(r->uid), "c-%d", c);
+    snprintf(r->owner_uid, sizeof(r->owner_uid), "u-1");
+    r->spec_replicas = (int32_t)json_get_int(body, "spec.replicas", replicas);
+    r->owns_replicas = json_has(body, "spec.replicas");
+    r->min_replicas = (int32_t)json_get_int(body, "spec.minReplicas", -1);
+    r->max_replicas = (int32_t)json_get_int(body, "spec.maxReplicas", -1);
+    r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
+    s->exists[c] = true;
+}
+
+static void apply(struct stage *s, const struct action *a)
+{
+    take_body(s, a->child, a->body);
+    s->rec[a->child].init_owns_replicas = a->hand_over_replicas;
+    if (a->child == CHILD_REDIS_SECRET)
+        s->knows_password = true;
+    if (a->child == CHILD_REDIS_STATEFULSET && !s->pods_run) {
+        w_init(&s->redis, s->svc.redis.shards, s->svc.redis.nodes / s->svc.redis.shards - 1, 1);
+        s->pods_run = true;
+    }
+}
+
+static bool carry_out(struct stage *s)
+{
+    bool acted = false;
+
+    for (size_t i = 0; i < s->plan.n_actions; i++) {
+        const struct action *a = &s->plan.actions[i];
+        if (a->kind == ACT_APPLY)
+            apply(s, a);
+        else if (a->kind == ACT_DELETE)
+            s->exists[a->child] = false;
+        else
+            for (size_t c = 0; c < s->plan.redis.commands.n; c++)
+                (void)w_do(&s->redis, &s->plan.redis.commands.items[c]);
+        acted |= a->kind != ACT_REDIS;
+    }
+    return acted;
+}
+
+static void pass(struct stage *s)
+{
+    observe(s);
+    plan_step(&s->o, &s->plan);
+    s->settle = s->plan.redis.settle;
+    if (s->plan.status_first)
+        write_status(s);
+    if (!carry_out(s) || s->plan.gate.opened)
+        write_status(s);
+}
+
+static void let_pass_ms(struct stage *s, int64_t ms)
+{
+    s->now_ms += ms;
+    for (; s->pods_run && ms > 0; ms -= W_TICK_MS)
+        w_tick(&s->redis);
+}
+
+/* --- commands --- */
+
+static void say_numbers(struct stage *s)
+{
+    for (size_t i = 0; i < s->plan.n_actions; i++) {
+        const struct action *a = &s->plan.actions[i];
+        if (a->kind != ACT_APPLY || (a->child != CHILD_DEPLOYMENT && a->child != CHILD_HPA))
+            continue;
+        if (a->child == CHILD_HPA)
+            buf_fmt(&s->out, ">     autoscaler from %lld to %lld%s\n", (long long)json_get_int(a->body, "spec.minReplicas", -1),
+                    (long long)json_get_int(a->body, "spec.maxReplicas", -1),
+                    json_has(a->body, "spec.behavior.scaleDown.selectPolicy") ? ", never down" : "");
+        else if (json_has(a->body, "spec.replicas"))
+            buf_fmt(&s->out, ">     Deployment with %lld replicas\n", (long long)json_get_int(a->body, "spec.replicas", -1));
+        else
+            buf_fmt(&s->out, ">     Deployment without a number\n");
+    }
+}
+
+static void do_pass(struct stage *s, const char *arg)
+{
+    (void)arg;
+    pass(s);
+    AUTO_FREE char *text = plan_render(&s->plan);
+    buf_fmt(&s->out, "> %s\n", text);
+    say_numbers(s);
+    forget(s);
+}
+
+static int64_t time_of(const char *arg)
+{
+    char *end;
+    int64_t n = strtoll(arg, &end, 10);
+
+    if (n <= 0 || (!str_eq(end, "s") && !str_eq(end, "ms")))
+        fail_msg("\"%s\" is no time: 30s, 500ms", arg);
+    return str_eq(end, "s") ? n * 1000 : n;
+}
+
+static void do_run(struct stage *s, const char *arg)
+{
+    int64_t end_ms = s->now_ms + time_of(arg);
+
+    while (s->now_ms < end_ms) {
+        pass(s);
+        bool is_calm = !s->plan.n_actions && s->plan.look_again_ms != 0;
+        AUTO_FREE char *text = plan_render(&s->plan);
+        char *again = strstr(text, " again in ");
+        if (again)
+            *again = 0;
+        if (!s->said || !str_eq(text, s->said)) {
+            buf_fmt(&s->out, "> %s\n", text);
+            say_numbers(s);
+        }
+        free(s->said);
+        s->said = TAKE(text);
+        forget(s);
+        let_pass_ms(s, is_calm ? 500 : W_TICK_MS);
+    }
+}
+
+static void do_quietly(struct stage *s, const char *arg)
+{
+    char *before = buf_take(&s->out);
+
+    do_run(s, arg);
+    buf_clear(&s->out);
+    buf_str(&s->out, before);
+    free(before);
+}
+
+static void do_wait(struct stage *s, const char *arg)
+{
+    let_pass_ms(s, time_of(arg));
+}
+
+static void do_spec(struct stage *s, const char *block)
+{
+    AUTO_FREE char *yaml = xasprintf("apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\n"
+                                     "metadata: {name: fraud, namespace: ns, uid: u-1, generation: %d}\nspec:\n%s",
+                                     (int)++s->generation, block);
+    AUTO_JSON cJSON *docs = NULL;
+    struct err e;
+
+    if (yaml_parse(yaml, strlen(yaml), &docs, &e) < 0)
+        fail_msg("%s", e.msg);
+    if (s->spec_ok)
+        isvc_done(&s->svc);
+    s->spec_ok = isvc_decode(docs->child, &s->svc, &s->spec_err) == 0;
+}
+
+static enum child child_named(const char *label)
+{
+    for (int c = 0; c < N_CHILDREN; c++)
+        if (str_eq(child_types[c].label, label))
+            return (enum child)c;
+    fail_msg("there is no child \"%s\"", label);
+    return N_CHILDREN;
+}
+
+static void do_drift(struct stage *s, const char *label)
+{
+    s->rec[child_named(label)].owned_hash ^= 1;
+}
+
+static void do_vanish(struct stage *s, const char *label)
+{
+    enum child c = child_named(label);
+
+    s->exists[c] = false;
+    s->foreign[c] = NULL;
+}
+
+static void do_foreign(struct stage *s, const char *label)
+{
+    do_vanish(s, label);
+    s->foreign[child_named(label)] = "was not made by everserve";
+}
+
+static void do_scale(struct stage *s, const char *arg)
+{
+    struct record *r = &s->rec[CHILD_DEPLOYMENT];
+
+    r->spec_replicas = r->replicas = r->ready = r->updated = r->available = atoi(arg);
+    r->owns_replicas = r->init_owns_replicas = false;
+}
+
+static void do_ready(struct stage *s, const char *arg)
+{
+    s->rec[CHILD_DEPLOYMENT].ready = atoi(arg);
+}
+
+static int pod_named(const struct stage *s, const char *arg)
+{
+    int64_t i = 0;
+
+    if (!s->pods_run || !str_to_int(arg, 0, s->redis.n_pods - 1, &i))
+        fail_msg("there is no Redis pod %s", arg);
+    return (int)i;
+}
+
+static void do_kill(struct stage *s, const char *arg)
+{
+    w_kill(&s->redis, pod_named(s, arg));
+}
+
+static void do_start(struct stage *s, const char *arg)
+{
+    w_start(&s->redis, pod_named(s, arg), true);
+}
+
+static void do_hide(struct stage *s, const char *arg)
+{
+    s->redis.hidden[pod_named(s, arg)] = true;
+}
+
+static void do_seen(struct stage *s, const char *arg)
+{
+    s->redis.hidden[pod_named(s, arg)] = false;
+}
+
+static void do_restart(struct stage *s, const char *arg)
+{
+    (void)arg;
+    s->settle = (struct settle){ 0 };
+    s->knows_password = s->exists[CHILD_REDIS_SECRET];
+}
+
+static void do_delete(struct stage *s, const char *arg)
+{
+    (void)arg;
+    s->deleting = true;
+}
+
+static void do_show(struct stage *s, const char *path)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_member(s->status, "conditions"))
+        if (str_eq(json_get_str(c, "type"), path)) {
+            buf_fmt(&s->out, "> %s %s, %s: %s\n", path, json_get_str(c, "status"), json_get_str(c, "reason"),
+                    json_get_str(c, "message"));
+            return;
+        }
+    AUTO_FREE char *text = json_has(s->status, path) ? json_print(json_at(s->status, path)) : xstrdup("absent");
+    buf_fmt(&s->out, "> %s\n", text);
+}
+
+static const struct word {
+    const char *name;
+    void (*run)(struct stage *s, const char *arg);
+} words[] = {
+    { "spec", do_spec },     { "pass", do_pass },         { "run", do_run },     { "wait", do_wait }, { "quietly", do_quietly },
+    { "drift", do_drift },   { "vanish", do_vanish },     { "foreign", do_foreign }, { "scale", do_scale },
+    { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
+    { "seen", do_seen },     { "restart", do_restart },   { "delete", do_delete }, { "show", do_show },
+};
+
+/* --- the player --- */
+
+/* The indented lines that follow; *next moves past them. */
+static char *take_block(struct stage *s, const char **next)
+{
+    const char *from = *next;
+
+    while (**next == ' ')
+        *next += strcspn(*next, "\n") + 1;
+    char *block = xstrndup(from, (size_t)(*next - from));
+    buf_fmt(&s->out, "%s", block);
+    return block;
+}
+
+static void play_line(struct stage *s, const char *line, const char **next)
+{
+    char name[32] = "", arg[200] = "";
+
+    buf_fmt(&s->out, "%s\n", line);
+    if (line[0] == '#' || sscanf(line, "%31s %199[^\n]", name, arg) < 1)
+        return;
+    AUTO_FREE char *block = take_block(s, next);
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (str_eq(words[i].name, name)) {
+            words[i].run(s, block[0] ? block : arg);
+            return;
+        }
+    fail_msg("there is no command \"%s\"", name);
+}
+
+static void play(struct stage *s, const char *text)
+{
+    while (*text) {
+        AUTO_FREE char *line = xstrndup(text, strcspn(text, "\n"));
+        text += strlen(line);
+        text += *text == '\n';
+        if (line[0] != '>')
+            play_line(s, line, &text);
+    }
+}
+
+static char *read_text(const char *path)
+{
+    char *text = xcalloc(1, FILE_MAX);
+    FILE *f = fopen(path, "re");
+
+    assert_non_null(f);
+    size_t n = fread(text, 1, FILE_MAX - 1, f);
+    fclose(f);
+    text[n] = 0;
+    return text;
+}
+
+static void compare(const char *path, const char *want, const char *got)
+{
+    for (int n = 1; *want || *got; n++) {
+        int w = (int)strcspn(want, "\n"), g = (int)strcspn(got, "\n");
+        if (w != g || strncmp(want, got, (size_t)w))
+            fail_msg("%s:%d\n  the file says %.*s\n  it comes out %.*s", path, n, w, want, g, got);
+        want += w + (want[w] == '\n');
+        got += g + (got[g] == '\n');
+    }
+}
+
+static void update(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void stage_done(struct stage *s)
+{
+    for (int i = 0; i < W_PODS; i++)
+        free(s->pods[i].name);
+    if (s->spec_ok)
+        isvc_done(&s->svc);
+    cJSON_Delete(s->status);
+    buf_done(&s->out);
+    free(s->said);
+    free(s);
+}
+
+static void scenario(void **state)
+{
+    const char *path = *state;
+    struct stage *s = xcalloc(1, sizeof(*s));
+    AUTO_FREE char *text = read_text(path);
+
+    buf_init(&s->out, FILE_MAX);
+    play(s, text);
+    AUTO_FREE char *got = xstrdup(buf_text(&s->out));
+    stage_done(s);
+    if (getenv("UPDATE_SCENARIOS"))
+        update(path, got);
+    else
+        compare(path, text, got);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[FILES_MAX];
+    size_t n = 0;
+    glob_t found;
+
+    if (glob("tests/scenarios/*.txt", 0, NULL, &found) != 0)
+        return 1; /* none: run from the top folder */
+    for (; n < found.gl_pathc && n < FILES_MAX; n++)
+        tests[n] = (struct CMUnitTest){ strrchr(found.gl_pathv[n], '/') + 1, scenario, NULL, NULL, found.gl_pathv[n] };
+    int failed = _cmocka_run_group_tests("scenarios", tests, n, NULL, NULL);
+    globfree(&found);
+    return failed;
+}
