@@ -24,7 +24,7 @@ struct entry {
     bool is_stale;
     struct record *child[N_CHILDREN]; /* NULL: not known to exist */
     struct pod *pods;
-    size_t n_pods, cap_pods;
+    size_t n_pods;
 };
 
 

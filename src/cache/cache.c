@@ -305,7 +305,8 @@ static struct pod *find_pod(struct entry *e, const char *name)
 
 static struct pod *add_pod(struct entry *e)
 {
-    e->pods = xgrow(e->pods, &e->cap_pods, e->n_pods + 1, sizeof(*e->pods));
+    /* exact: most services have two, and there may be thousands of services */
+    e->pods = xrealloc(e->pods, (e->n_pods + 1) * sizeof(*e->pods));
     return &e->pods[e->n_pods++];
 }
 
