@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,4 +70,11 @@ char *xasprintf(const char *fmt, ...)
     out = xvasprintf(fmt, ap);
     va_end(ap);
     return out;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "shell.h"
 
-enum { STOP_MS = 10000, IDLE_MS = 1000 };
+enum { STOP_MS = 10000, IDLE_MS = 1000, TRIM_PASSES = 256, TRIM_IDLE_MS = 200 };
 
 static void turn(void *arg);
 
@@ -94,6 +94,13 @@ static bool may_work(const struct ctrl *c)
     return !c->stopping && ctrl_may_write(c) && watches_are_synced(c, NULL);
 }
 
+/* What a burst of objects took lies in pieces between what is kept: given back when it is over. */
+static void trim(struct ctrl *c)
+{
+    c->n_untrimmed = 0;
+    mem_trim();
+}
+
 static void turn(void *arg)
 {
     struct ctrl *c = arg;
@@ -107,9 +114,12 @@ static void turn(void *arg)
     while (c->n_passes < c->cfg.max_passes && (key = queue_take(c->queue, now_ms, &waited_ms))) {
         metric_observe_ms(c->m.queue_time, waited_ms);
         c->n_passes++;
+        c->n_untrimmed++;
         pass_start(c, key);
     }
     due_ms = queue_next_due_ms(c->queue);
+    if (!c->n_passes && c->n_untrimmed >= TRIM_PASSES && due_ms - now_ms >= TRIM_IDLE_MS)
+        trim(c);
     if (c->n_passes < c->cfg.max_passes && due_ms != INT64_MAX)
         loop_timer_set(c->timer, due_ms - now_ms);
 }
