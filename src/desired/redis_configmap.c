@@ -18,7 +18,9 @@ static const char fixed[] =
     /* an emptied master must not turn itself into somebody's replica behind our back */
     "cluster-allow-replica-migration no\n"
     /* 0 would promote a replica in the middle of its first copy, with no keys */
-    "cluster-replica-validity-factor 10\n";
+    "cluster-replica-validity-factor 10\n"
+    /* until the operator has seen it in sync: whoever starts has an old copy or none */
+    "cluster-replica-no-failover yes\n";
 
 static void add_persistence(struct buf *b, const struct isvc_redis *r)
 {
