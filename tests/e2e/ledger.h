@@ -47,6 +47,13 @@ const char *redis_password(struct e2e *t, const char *service);
 /* The pod that is a master with slots now, by asking; NULL: none found. Lent. */
 const char *redis_master_pod(struct e2e *t, const char *service);
 
+/* Who is what, each by its own row: masters that own slots, replicas. Names are pods'. */
+struct redis_nodes {
+    char masters[32][64], replicas[32][64];
+    int n_masters, n_replicas;
+};
+void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out);
+
 /* The referee's opinion, asked of the first pod that answers it; out (NULL is fine) holds its words. */
 bool referee_is_content(struct e2e *t, const char *service, const char **out);
 

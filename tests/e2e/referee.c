@@ -78,22 +78,32 @@ static bool owns_slots(const char *nodes)
     return link && (!end || link < end);
 }
 
-const char *redis_master_pod(struct e2e *t, const char *service)
+void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out)
 {
+    const char *password = redis_password(t, service);
     struct redis_pods pods;
-    const char *found = NULL;
 
+    out->n_masters = out->n_replicas = 0;
     redis_pods_get(t, service, &pods);
-    for (int i = 0; i < pods.n && !found; i++) {
-        redisContext *c = connect_to(pods.ips[i], redis_password(t, service));
+    for (int i = 0; i < pods.n; i++) {
+        redisContext *c = connect_to(pods.ips[i], password);
         redisReply *r = c ? redisCommand(c, "CLUSTER NODES") : NULL;
         if (r && r->str && owns_slots(r->str))
-            found = e2e_fmt(t, "%s", pods.names[i]);
+            snprintf(out->masters[out->n_masters++], sizeof(out->masters[0]), "%s", pods.names[i]);
+        else if (r && r->str && strstr(r->str, "myself,slave"))
+            snprintf(out->replicas[out->n_replicas++], sizeof(out->replicas[0]), "%s", pods.names[i]);
         if (r)
             freeReplyObject(r);
         redisFree(c);
     }
-    return found;
+}
+
+const char *redis_master_pod(struct e2e *t, const char *service)
+{
+    struct redis_nodes n;
+
+    redis_nodes_get(t, service, &n);
+    return n.n_masters ? e2e_fmt(t, "%s", n.masters[0]) : NULL;
 }
 
 bool referee_is_content(struct e2e *t, const char *service, const char **out)

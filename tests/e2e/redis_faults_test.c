@@ -1,0 +1,165 @@
+/*
+ * Redis when things break that are not announced: quorum lost, a server that stands
+ * still or is cut off, volumes gone, the operator away. Verdicts are compared with
+ * redis-cli's, keys with what was acknowledged. Minutes; needs simulated nodes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/witness.h"
+
+enum { NODE_TIMEOUT_MS = 5000, UNPROMISED_MS = 3000, RECOVERY_S = 120 };
+
+static void pod_fault(struct e2e *t, const char *pod, const char *fault)
+{
+    e2e_patch(t, e2e_fmt(t, "pods/%s", pod), e2e_fmt(t, "{metadata: {annotations: {sim.everserve.dev/fault: %s}}}", fault));
+}
+
+static void delete_volume_of(struct e2e *t, const char *pod)
+{
+    e2e_delete(t, e2e_fmt(t, "persistentvolumeclaims/data-%s", pod));
+    e2e_delete(t, e2e_fmt(t, "pods/%s", pod));
+}
+
+static void begin(struct e2e *t, const char *yaml)
+{
+    witness_bring_up(t, yaml);
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 1500);
+}
+
+/* Two of three: whoever is left may elect nobody. */
+static void quorum_lost(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, e2e_redis_service);
+    redis_nodes_get(t, "fraud", &n);
+    E2E_CHECK(t, n.n_masters == 3, NULL, "%d masters", n.n_masters);
+    e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[0]));
+    e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[1]));
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, 0, 0);
+}
+
+/* It wakes as the master that it was, with slots that are another's by now. */
+static void master_stands_still(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, e2e_redis_service);
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    pod_fault(t, n.masters[0], "pause");
+    witness_for(t, &v, 2 * NODE_TIMEOUT_MS + 2000);
+    pod_fault(t, n.masters[0], "null");
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static void master_cut_off(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, e2e_redis_service);
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    pod_fault(t, n.masters[1], "cut");
+    witness_for(t, &v, 3 * NODE_TIMEOUT_MS);
+    pod_fault(t, n.masters[1], "null");
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static void replicas_volume_gone(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, e2e_redis_service);
+    redis_nodes_get(t, "fraud", &n);
+    delete_volume_of(t, n.replicas[0]);
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void masters_volume_gone(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, e2e_redis_service);
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    delete_volume_of(t, n.masters[0]);
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static void operator_away(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+    struct operator *op = witness_bring_up(t, e2e_redis_service);
+
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 1500);
+    operator_kill(op);
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++)
+        e2e_delete(t, e2e_fmt(t, "pods/%s", pods.names[i]));
+    e2e_sleep_ms(t, 4 * NODE_TIMEOUT_MS);
+    E2E_CHECK(t, !referee_is_content(t, "fraud", NULL), NULL, "healed alone: nothing was tested");
+    operator_start(t, NULL);
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, 0, 0);
+}
+
+#define WITH_PERSISTENCE(kind) \
+    "apiVersion: serving.everserve.dev/v1alpha1\n" \
+    "kind: InferenceService\n" \
+    "metadata: { name: fraud }\n" \
+    "spec: {predictor: {containers: [{image: registry.example.com/fraud:v1}]}, redis: {persistence: " kind "}}\n"
+
+static void one_killed(struct e2e *t, const char *yaml)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, yaml);
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    pod_fault(t, n.masters[2], "kill");
+    witness_for(t, &v, 3000);
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static void killed_without_memory(struct e2e *t)
+{
+    one_killed(t, WITH_PERSISTENCE("None"));
+}
+
+static void killed_with_snapshots(struct e2e *t)
+{
+    one_killed(t, WITH_PERSISTENCE("Snapshot"));
+}
+
+static const struct e2e_test tests[] = {
+    { "two masters' pods deleted at once", quorum_lost, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a master is cut off, and back", master_cut_off, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a replica's volume is deleted", replicas_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a master's volume is deleted", masters_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "all pods restart while the operator is away", operator_away, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a master without persistence is killed", killed_without_memory, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "a master with snapshots is killed", killed_with_snapshots, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+};
+
+int main(void)
+{
+    return e2e_main("redis-faults", tests, COUNT(tests));
+}
