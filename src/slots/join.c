@@ -406,9 +406,20 @@ static bool rule_trouble(struct join *j)
     return j->trouble && stop(j->out, JOIN_REFUSE, LATER_MS, "%s %s", name(j, j->trouble_at), j->trouble);
 }
 
+/* Someone who started lately may have lost an id that the others still hold for alive. */
+static bool is_id_just_lost(const struct join *j)
+{
+    int timeout_ms = j->m.x->node_timeout_ms ? j->m.x->node_timeout_ms : NODE_TIMEOUT_MS;
+
+    for (size_t i = 0; i < j->m.n; i++)
+        if (!is_up(j, i) || j->m.views[i].uptime_s * 1000 <= 2LL * timeout_ms)
+            return true;
+    return false;
+}
+
 static bool rule_strangers(struct join *j)
 {
-    for (size_t i = 0; i < j->m.n; i++)
+    for (size_t i = 0; i < j->m.n && !is_id_just_lost(j); i++)
         for (size_t r = 0; is_up(j, i) && r < j->m.views[i].n_rows; r++) {
             const struct view_row *row = &j->m.views[i].rows[r];
 

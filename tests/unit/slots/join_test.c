@@ -166,6 +166,28 @@ static void a_new_pod_follows_who_lacks_a_replica(void **state)
     expect(JOIN_NONE, "");
 }
 
+/* The others hold the id that a pod lost for alive until a node timeout has passed. */
+static void a_lost_id_is_no_foreign_node(void **state)
+{
+    (void)state;
+
+    w_wipe(&world, 0);
+    w_start(&world, 0, true);
+    for (int i = 0; i < 300; i++) {
+        look();
+        /* a link to a dead address stays until half a node timeout has passed */
+        for (int k = 0; k < world.n_pods; k++)
+            for (size_t r = 0; r < views[k].n_rows; r++)
+                views[k].rows[r].connected = true;
+        join_step(&world.x, views, &v, &step);
+        if (step.action == JOIN_REFUSE)
+            fail_msg("%s", step.reason);
+        send_all();
+        w_tick(&world);
+    }
+    expect(JOIN_NONE, "");
+}
+
 static void a_pod_with_a_past_of_its_own_is_not_introduced(void **state)
 {
     (void)state;
@@ -241,6 +263,7 @@ int main(void)
         WITH_SIX(a_stale_replica_is_told_again),
         WITH_SIX(an_election_is_left_alone),
         WITH_SIX(a_new_pod_follows_who_lacks_a_replica),
+        WITH_SIX(a_lost_id_is_no_foreign_node),
         WITH_SIX(a_pod_with_a_past_of_its_own_is_not_introduced),
         WITH_SIX(an_orphan_with_the_last_copy_is_armed),
         WITH_SIX(an_orphan_that_never_copied_is_not),
