@@ -10,6 +10,7 @@
 #define REDIS_CONF_DIR "/etc/everserve"
 #define REDIS_AUTH_DIR "/etc/everserve-auth"
 #define REDIS_DATA_DIR "/data"
+#define REDIS_FENCE_FILE "fence.sh"
 
 /* One per child; the table is in desired.c. Same contract as desired_child. */
 cJSON *build_deployment(const struct isvc *s, const struct desired_input *in);
@@ -39,6 +40,10 @@ void build_spread(cJSON *pod_spec, const struct isvc *s, const char *component, 
 void build_env(cJSON *env, const char *name, const char *value);
 void build_env_secret(cJSON *env, const char *name, const char *secret, const char *key);
 void build_env_field(cJSON *env, const char *name, const char *field);
+
+/* Does its server start through the fence, a script in the ConfigMap? */
+bool build_redis_is_fenced(const struct isvc_redis *r);
+void build_redis_fence(const struct isvc_redis *r, cJSON *config_data);
 
 /* <name>-redis. */
 void build_redis_name(const struct isvc *s, char out[ISVC_NAME_MAX + 8]);

@@ -5,7 +5,6 @@ enum {
     REDIS_UID = 999,  /* of the official images; any number does, for the files belong to the group */
     GRACE_S = 60,     /* time to hand writes over to replicas and to write the last snapshot */
     SECRET_MODE = 0440,
-    FENCE_S = 15,     /* three times cluster-node-timeout */
 };
 
 static void add_placement(const struct isvc *s, cJSON *pod)
@@ -79,31 +78,16 @@ static void add_mount(cJSON *c, const char *name, const char *path, bool read_on
         json_bool(m, "readOnly", true);
 }
 
-/* A master that lost its memory and is back before anybody noticed is still the master, and its replicas copy
- * its emptiness. With an append-only file it comes back with its keys. Without one it waits until a replica has
- * been elected (node timeout, half of it again, one second, one more per rank), and joins that as its replica. */
-static void add_waiting_command(const char *server, cJSON *c)
-{
-    cJSON *command = json_arr(c, "command");
-    AUTO_FREE char *script = xasprintf("[ ! -s " REDIS_DATA_DIR "/nodes.conf ] || sleep %d; exec %s " REDIS_CONF_DIR
-                                       "/redis.conf --cluster-announce-ip \"$POD_IP\"",
-                                       FENCE_S, server);
-
-    json_push_str(command, "sh");
-    json_push_str(command, "-c");
-    json_push_str(command, script);
-}
-
 static void add_command(const struct isvc *s, cJSON *c)
 {
     const char *server = s->redis.is_valkey ? "valkey-server" : "redis-server";
     cJSON *command;
 
-    if (s->redis.persistence != REDIS_APPEND_ONLY && s->redis.replicas_per_shard > 0) {
-        add_waiting_command(server, c);
-        return;
-    }
     command = json_arr(c, "command");
+    if (build_redis_is_fenced(&s->redis)) {
+        json_push_str(command, "sh");
+        json_push_str(command, REDIS_CONF_DIR "/" REDIS_FENCE_FILE);
+    }
     json_push_str(command, server);
     json_push_str(command, REDIS_CONF_DIR "/redis.conf");
     /* the address changes with every restart, so it cannot stand in the file */

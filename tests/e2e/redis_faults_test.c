@@ -148,6 +148,22 @@ static void killed_with_snapshots(struct e2e *t)
     one_killed(t, WITH_PERSISTENCE("Snapshot"));
 }
 
+/* Nobody is left to elect: each hands over to its replica before it starts. */
+static void all_killed_without_memory(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, WITH_PERSISTENCE("None"));
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    for (int i = 0; i < n.n_masters; i++)
+        pod_fault(t, n.masters[i], "kill");
+    witness_for(t, &v, 3000);
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
 static const struct e2e_test tests[] = {
     { "two masters' pods deleted at once", quorum_lost, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
@@ -156,6 +172,8 @@ static const struct e2e_test tests[] = {
     { "a master's volume is deleted", masters_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "all pods restart while the operator is away", operator_away, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a master without persistence is killed", killed_without_memory, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "all masters without persistence are killed at once", all_killed_without_memory,
+      NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a master with snapshots is killed", killed_with_snapshots, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
 };
 

@@ -53,8 +53,7 @@ static const struct row {
     { "a server that may come back empty waits for its successor",
       HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: { persistence: None } }", { 0 }, CHILD_REDIS_STATEFULSET,
       "spec.template.spec.containers.0.command",
-      "[\"sh\",\"-c\",\"[ ! -s /data/nodes.conf ] || sleep 15; exec redis-server /etc/everserve/redis.conf "
-      "--cluster-announce-ip \\\"$POD_IP\\\"\"]" },
+      "[\"sh\",\"/etc/everserve/fence.sh\",\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\"]" },
     { "no Secret without a password", PLAIN, { 0 }, CHILD_REDIS_SECRET, NULL, NULL },
     { "the password", PLAIN, { .redis_password = "hunter2" }, CHILD_REDIS_SECRET, "data.password", "\"aHVudGVyMg==\"" },
     { "a password with everything in it, in the URL", PLAIN, { .redis_password = "a b/@:\"\\\n" }, CHILD_REDIS_SECRET, "data.url",
