@@ -21,9 +21,10 @@ static void delete_volume_of(struct e2e *t, const char *pod)
     e2e_delete(t, e2e_fmt(t, "pods/%s", pod));
 }
 
-static void begin(struct e2e *t, const char *yaml)
+static void begin(struct e2e *t, struct witness *v, const char *yaml)
 {
     witness_bring_up(t, yaml);
+    witness_start(t, v);
     ledger_start(t, "fraud");
     e2e_sleep_ms(t, 1500);
 }
@@ -34,7 +35,7 @@ static void quorum_lost(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, e2e_redis_service);
+    begin(t, &v, e2e_redis_service);
     redis_nodes_get(t, "fraud", &n);
     E2E_CHECK(t, n.n_masters == 3, NULL, "%d masters", n.n_masters);
     e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[0]));
@@ -49,7 +50,7 @@ static void master_stands_still(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, e2e_redis_service);
+    begin(t, &v, e2e_redis_service);
     redis_nodes_get(t, "fraud", &n);
     int64_t from_ms = loop_now_ms();
     pod_fault(t, n.masters[0], "pause");
@@ -64,7 +65,7 @@ static void master_cut_off(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, e2e_redis_service);
+    begin(t, &v, e2e_redis_service);
     redis_nodes_get(t, "fraud", &n);
     int64_t from_ms = loop_now_ms();
     pod_fault(t, n.masters[1], "cut");
@@ -79,7 +80,7 @@ static void replicas_volume_gone(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, e2e_redis_service);
+    begin(t, &v, e2e_redis_service);
     redis_nodes_get(t, "fraud", &n);
     delete_volume_of(t, n.replicas[0]);
     witness_recovery(t, &v, RECOVERY_S);
@@ -91,7 +92,7 @@ static void masters_volume_gone(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, e2e_redis_service);
+    begin(t, &v, e2e_redis_service);
     redis_nodes_get(t, "fraud", &n);
     int64_t from_ms = loop_now_ms();
     delete_volume_of(t, n.masters[0]);
@@ -105,6 +106,7 @@ static void operator_away(struct e2e *t)
     struct redis_pods pods;
     struct operator *op = witness_bring_up(t, e2e_redis_service);
 
+    witness_start(t, &v);
     ledger_start(t, "fraud");
     e2e_sleep_ms(t, 1500);
     operator_kill(op);
@@ -129,7 +131,7 @@ static void one_killed(struct e2e *t, const char *yaml)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, yaml);
+    begin(t, &v, yaml);
     redis_nodes_get(t, "fraud", &n);
     int64_t from_ms = loop_now_ms();
     pod_fault(t, n.masters[2], "kill");
@@ -154,7 +156,7 @@ static void all_killed_without_memory(struct e2e *t)
     struct witness v = { 0 };
     struct redis_nodes n;
 
-    begin(t, WITH_PERSISTENCE("None"));
+    begin(t, &v, WITH_PERSISTENCE("None"));
     redis_nodes_get(t, "fraud", &n);
     int64_t from_ms = loop_now_ms();
     for (int i = 0; i < n.n_masters; i++)
