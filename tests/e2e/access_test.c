@@ -22,16 +22,6 @@ static const char service[] =
     "    containers:\n"
     "      - image: registry.example.com/fraud:v1\n";
 
-static void wait_not_ready(struct e2e *t, struct operator *op, int bound_s)
-{
-    int64_t end_ms = e2e_deadline_ms(bound_s);
-
-    while (operator_http(t, op, "/readyz", NULL) == 200) {
-        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "/readyz stays 200");
-        e2e_sleep_ms(t, 100);
-    }
-}
-
 static void never_ready(struct e2e *t, struct operator *op, int64_t for_ms)
 {
     int64_t end_ms = loop_now_ms() + for_ms;
@@ -271,8 +261,8 @@ static void watches_reborn(struct e2e *t)
     int watches = atomic_load(&w->counts.watches);
     int64_t start_ms = loop_now_ms();
     atomic_store(&w->frozen, 1);
-    wait_not_ready(t, op, 120);
-    e2e_note(t, "not ready %.1f s after the server fell silent", (double)(loop_now_ms() - start_ms) / 1000);
+    operator_log_wait(t, op, "watch in trouble", 60);
+    e2e_note(t, "said %.1f s after the server fell silent", (double)(loop_now_ms() - start_ms) / 1000);
     while (loop_now_ms() - start_ms < 60000)
         e2e_sleep_ms(t, 200);
     e2e_delete(t, "services/fraud");
