@@ -36,7 +36,10 @@ static struct gate gate_of(const struct walk *w)
 
     if (!r->wanted)
         return g;
-    g.down_is_open = r->state == REDIS_HEALTHY;
+    /* what is held stays so until health has lasted: a node that stumbles each few seconds must not make the
+     * autoscaler be written each time */
+    g.down_is_open = r->state == REDIS_HEALTHY &&
+                     (r->verdict.holds[P_SETTLED] || !json_get_bool(w->o->status, "scaling.heldDown", false));
     g.up_is_open = r->state != REDIS_DOWN || !w->o->svc->gate.hold_up;
     return g;
 }
@@ -60,7 +63,8 @@ static void hold_down(struct walk *w, struct gate *g, const char *what)
     r->down_since_wall_ms = g->down_since_ms ? g->down_since_ms : w->o->wall_ms;
     if (!r->held_up)
         snprintf(r->reason, sizeof(r->reason), "%s may not go down: Redis is %s (%.120s)", what,
-                 redis_state_name(w->p->redis.state), w->p->redis.reason);
+                 redis_state_name(w->p->redis.state),
+                 w->p->redis.state == REDIS_HEALTHY ? "not for long enough yet" : w->p->redis.reason);
 }
 
 /* The number to write: the target when the gate lets it pass, what is there otherwise. */

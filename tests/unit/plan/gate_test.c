@@ -114,6 +114,27 @@ static void autoscaler_bounds_are_held(void **state)
     assert_false(b.plan.gate.held_down);
 }
 
+static void a_hold_down_ends_when_health_has_lasted(void **state)
+{
+    static const struct row base = { .redis = REDIS_HEALTHY, .live = 5, .min = 2, .held_for_ms = NONE };
+    struct bench b;
+    (void)state;
+
+    prepare(&b, &base);
+    b.status = json_new_obj();
+    json_bool(json_obj(b.status, "scaling"), "heldDown", true);
+    b.o.status = b.status;
+    assert_int_equal(rule_gate(&b.w), RULE_PASS);
+    assert_int_equal(b.w.in.replicas, 5);
+    assert_true(b.plan.gate.held_down);
+    b.plan.redis.verdict.holds[P_SETTLED] = true;
+    b.plan.gate = (struct gate_result){ 0 };
+    assert_int_equal(rule_gate(&b.w), RULE_PASS);
+    assert_int_equal(b.w.in.replicas, 2);
+    assert_false(b.plan.gate.held_down);
+    cJSON_Delete(b.status);
+}
+
 static void no_time_to_hold_is_no_hold(void **state)
 {
     static const struct row base = { .redis = REDIS_DOWN, .live = 2, .min = 5, .held_for_ms = NONE };
@@ -140,13 +161,14 @@ static void a_first_deployment_is_held_while_down(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 3] = {
+    struct CMUnitTest tests[COUNT(rows) + 4] = {
         cmocka_unit_test(autoscaler_bounds_are_held),
+        cmocka_unit_test(a_hold_down_ends_when_health_has_lasted),
         cmocka_unit_test(no_time_to_hold_is_no_hold),
         cmocka_unit_test(a_first_deployment_is_held_while_down),
     };
 
     for (size_t i = 0; i < COUNT(rows); i++)
-        tests[i + 3] = (struct CMUnitTest){ rows[i].name, check_fixed, NULL, NULL, (void *)(uintptr_t)&rows[i] };
+        tests[i + 4] = (struct CMUnitTest){ rows[i].name, check_fixed, NULL, NULL, (void *)(uintptr_t)&rows[i] };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }

@@ -44,6 +44,7 @@ struct world {
     cJSON *status;
     int64_t generation, wall_ms;
     enum redis_state health;
+    bool lasts; /* the health */
     uint64_t uids;
     int fail_in;        /* the call that fails; -1: none */
     bool fail_after;    /* after it took effect */
@@ -225,6 +226,7 @@ static void decide(struct world *w)
     w->plan = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
     w->plan.redis.wanted = true;
     w->plan.redis.state = w->health;
+    w->plan.redis.verdict.holds[P_SETTLED] = w->health == REDIS_HEALTHY && w->lasts;
     for (size_t i = 0; i < COUNT(rules); i++)
         (void)rules[i](&k);
 }
@@ -311,6 +313,7 @@ static void something_happens(struct world *w)
     w->wall_ms += roll(w, 20000);
     w->fail_in = roll(w, 3) ? -1 : (int)roll(w, 12);
     w->fail_after = roll(w, 2);
+    w->lasts = roll(w, 2);
     switch (roll(w, 8)) {
     case 0:
         use_spec(w, specs[roll(w, N_FAMILY)]);
@@ -336,6 +339,7 @@ static void something_happens(struct world *w)
 static void calm_down(struct world *w)
 {
     w->health = REDIS_HEALTHY;
+    w->lasts = true;
     w->fail_in = -1;
     for (int i = 0; i < SETTLE_ROUNDS; i++) {
         w->wall_ms += 1000;
