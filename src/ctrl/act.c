@@ -309,6 +309,35 @@ static bool is_stale(const struct action *a, const struct record *r)
     return a->child == CHILD_DEPLOYMENT && json_has(a->body, "spec.replicas") && r->spec_replicas != a->replicas_seen;
 }
 
+static bool takes_replicas_back(const struct action *a, const struct record *r)
+{
+    return a->child == CHILD_DEPLOYMENT && json_has(a->body, "spec.replicas") && !r->owns_replicas && r->spec_replicas > 0;
+}
+
+static void on_autoscaler(struct pass *p, const struct kube_reply *reply)
+{
+    struct record r;
+    struct err e;
+
+    if (reply->err.kind != ERR_NONE && reply->err.kind != ERR_ABSENT) {
+        fail_child(p, &reply->err);
+    } else if (reply->err.kind == ERR_NONE && record_from(CHILD_HPA, reply->body, &r) && record_is_ours(&r, p->o.uid)) {
+        cache_put_child(p->c->cache, child_types[CHILD_HPA].kind, reply->body);
+        err_set(&e, ERR_CONFLICT, "its autoscaler is still there");
+        fail_child(p, &e);
+    } else {
+        patch_child(p, true);
+    }
+}
+
+/* We may not have heard of an autoscaler of ours yet; its number is not ours to overwrite. (At 0 it does nothing.) */
+static void look_for_autoscaler(struct pass *p)
+{
+    AUTO_FREE char *path = child_path(p, CHILD_HPA);
+
+    pass_send(p, &(struct kube_request){ .method = "GET", .path = path }, on_autoscaler);
+}
+
 static void compare(struct pass *p, const cJSON *live, const struct record *r)
 {
     struct action *a = current(p);
@@ -323,6 +352,8 @@ static void compare(struct pass *p, const cJSON *live, const struct record *r)
         fail_child(p, &why);
     } else if (a->hand_over_replicas && r->owns_replicas && !r->init_owns_replicas) {
         hand_over(p, live);
+    } else if (takes_replicas_back(a, r)) {
+        look_for_autoscaler(p);
     } else if (fields && owned_matches(live, fields, a->body, &why)) {
         metric_inc(p->c->m.skipped_writes);
         remember_match(p, live);

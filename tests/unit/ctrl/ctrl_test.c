@@ -49,6 +49,7 @@ struct fake {
     const char *hang;      /* method and path begin so: never answered */
     const char *refuse;    /* likewise: 500 */
     const char *forget;    /* this member of a status is not kept */
+    const char *mute;      /* no events of these */
 };
 
 static struct fake *fake_of(struct http_transport *t);
@@ -142,7 +143,7 @@ static void tell(struct fake *f, const char *path, const char *type)
 
     for (struct http_call *w = f->calls, *next; w; w = next) {
         next = w->next;
-        if (w->is_watch && w->is_told && is_in(w->path, path))
+        if (w->is_watch && w->is_told && is_in(w->path, path) && !(f->mute && strstr(path, f->mute)))
             send_event(w, type, obj);
     }
     loop_timer_set(f->quiet, QUIET_MS);
@@ -236,12 +237,27 @@ static void patch(struct http_call *c)
     struct fake *f = c->f;
     AUTO_FREE char *path = xstrdup(c->path);
     cJSON *obj = json_dup(c->body);
-    bool was_there = map_get(f->objects, path) != NULL;
+    const cJSON *old = map_get(f->objects, path);
+    bool was_there = old != NULL;
 
     f->n_writes++;
+    if (!json_has(obj, "spec.replicas")) /* somebody else's */
+        json_put_dup(json_member(obj, "spec"), "replicas", json_at(old, "spec.replicas"));
     own_all(obj, c->body);
     put(f, path, obj);
     answer(c, was_there ? 200 : 201, obj);
+}
+
+static void delete(struct http_call *c)
+{
+    struct fake *f = c->f;
+    AUTO_FREE char *path = xstrdup(c->path);
+    AUTO_JSON cJSON *obj = NULL;
+
+    new_version(f, map_get(f->objects, path));
+    tell(f, path, "DELETED");
+    obj = map_take(f->objects, path);
+    answer(c, 200, obj);
 }
 
 static void serve(void *arg)
@@ -261,6 +277,8 @@ static void serve(void *arg)
         patch(c);
     else if (str_eq(c->method, "GET") && obj)
         answer(c, 200, obj);
+    else if (str_eq(c->method, "DELETE") && obj)
+        delete(c);
     else if (str_eq(c->method, "POST"))
         answer(c, 201, c->body);
     else
@@ -476,6 +494,30 @@ static void the_child_of_another_service_is_a_conflict(void **state)
     assert_ptr_equal(map_get(f->objects, "/api/v1/namespaces/ns/services/x-redis"), svc); /* not written */
 }
 
+/* The autoscaler is there, but its watch has not told us of it. */
+static void an_autoscaler_that_we_have_not_heard_of_is_looked_for(void **state)
+{
+    struct fake *f = *state;
+    cJSON *dep;
+
+    put_service(f, "a", 2);
+    ctrl_start(f->ctrl);
+    settle(f);
+    dep = map_get(f->objects, "/apis/apps/v1/namespaces/ns/deployments/a");
+    f->mute = "horizontalpodautoscalers";
+    put_text(f, "/apis/autoscaling/v2/namespaces/ns/horizontalpodautoscalers/a",
+             "{\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"labels\":{"
+             "\"app.kubernetes.io/instance\":\"a\"},\"ownerReferences\":[{\"kind\":\"" API_KIND
+             "\",\"name\":\"a\",\"uid\":\"uid-1\",\"controller\":true}]},\"spec\":{\"minReplicas\":2,\"maxReplicas\":9}}");
+    /* it scaled to 7, and the field is not ours any more */
+    dep = json_dup(dep);
+    json_int(json_obj(dep, "spec"), "replicas", 7);
+    json_del(json_at(dep, "metadata"), "managedFields");
+    put(f, "/apis/apps/v1/namespaces/ns/deployments/a", dep);
+    settle(f);
+    assert_int_equal(json_get_int(map_get(f->objects, "/apis/apps/v1/namespaces/ns/deployments/a"), "spec.replicas", 0), 7);
+}
+
 static void on_stopped(void *arg)
 {
     loop_stop(arg);
@@ -503,6 +545,7 @@ int main(void)
         ROW(a_status_that_is_not_kept_is_sent_once),
         ROW(lasting_trouble_with_one_child_is_said_and_the_others_are_made),
         ROW(the_child_of_another_service_is_a_conflict),
+        ROW(an_autoscaler_that_we_have_not_heard_of_is_looked_for),
         ROW(an_end_in_the_middle_of_a_pass),
     };
 

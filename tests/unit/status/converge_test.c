@@ -252,11 +252,16 @@ static bool write_status(struct world *w)
 static bool apply(struct world *w, const struct action *a)
 {
     struct object *ob = &w->truth[a->child];
+    bool counts = a->child == CHILD_DEPLOYMENT && json_has(a->body, "spec.replicas");
 
     if (call_fails(w, false))
         return false;
-    if (ob->exists && json_has(a->body, "spec.replicas") && a->replicas_seen != ob->r.spec_replicas) {
+    if (ob->exists && counts && a->replicas_seen != ob->r.spec_replicas) {
         news(w, a->child);
+        return false;
+    }
+    if (ob->exists && counts && !ob->r.owns_replicas && ob->r.spec_replicas && w->truth[CHILD_HPA].exists) {
+        news(w, CHILD_HPA);
         return false;
     }
     if (ob->exists && a->create_only) {
