@@ -30,6 +30,20 @@ static void free_pass(struct pass *p)
     free(p);
 }
 
+void pass_write(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply)
+{
+    struct err e;
+
+    if (!ctrl_may_write(p->c)) {
+        err_set(&e, ERR_RETRY, "not the leader any more: nothing is written");
+        pass_end(p, &e, -1);
+        return;
+    }
+    p->n_writes++;
+    metric_inc(p->c->m.writes);
+    pass_send(p, req, on_reply);
+}
+
 void passes_cancel(struct ctrl *c)
 {
     struct pass *p;

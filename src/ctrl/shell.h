@@ -148,6 +148,8 @@ struct pass {
 };
 /* As kube_send, but knows how to give up. */
 void pass_send(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply);
+/* The same for a write: without the lease the pass ends instead. */
+void pass_write(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply);
 /* Gives up all passes, in the middle of whatever they wait for. */
 void passes_cancel(struct ctrl *c);
 void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller */
@@ -161,6 +163,17 @@ void secret_read(struct pass *p, void (*then)(struct pass *p));
 
 /* act.c: carries out p->plan from p->next_action on, then pass_end */
 void act_run(struct pass *p);
+void act_next(struct pass *p); /* the current action is done */
+bool act_is_passing(const struct err *e); /* trouble that may be over at the next look */
+
+/* child.c: the current action, then act_next */
+void child_apply(struct pass *p);
+void child_delete(struct pass *p);
+
+/* report.c: the status, when it changed; then goes on */
+void report(struct pass *p, void (*then)(struct pass *p));
+void report_failure(struct pass *p, void (*then)(struct pass *p)); /* p->failed is the reason */
+void report_fight(struct pass *p, void (*then)(struct pass *p));
 
 /* event.c */
 struct events *events_new(struct ctrl *c);
