@@ -18,9 +18,63 @@ static void emit_events(struct pass *p)
         events_emit(p->c->events, &p->o, &ev[i]);
 }
 
+static void on_status(struct pass *p, const struct kube_reply *reply);
+
+/* What was, and should not be any more, as the nulls of a merge patch. */
+static void put_nulls(cJSON *next, const cJSON *was)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, was)
+    {
+        cJSON *now = json_member(next, v->string);
+
+        if (!now)
+            json_put(next, v->string, cJSON_CreateNull());
+        else if (cJSON_IsObject(now) && cJSON_IsObject(v))
+            put_nulls(now, v);
+    }
+}
+
+static void send_status(struct pass *p)
+{
+    AUTO_FREE char *path = kube_path("/apis/" API_VERSION, p->o.ns, API_PLURAL, p->o.name, "status");
+    AUTO_FREE char *query = p->status_merged ? kube_path_with(xstrdup(path), "fieldManager", API_MANAGER)
+                                             : kube_path_apply(path, API_MANAGER, true);
+    AUTO_JSON cJSON *body = json_new_obj();
+
+    json_str(body, "apiVersion", API_VERSION);
+    json_str(body, "kind", API_KIND);
+    json_str(json_obj(body, "metadata"), "name", p->o.name);
+    json_str(json_obj(body, "metadata"), "namespace", p->o.ns);
+    /* a resource re-created under this name must not inherit what was observed of the old one */
+    json_str(json_obj(body, "metadata"), "uid", p->o.uid);
+    json_put_dup(body, "status", p->status_next);
+    if (p->status_merged)
+        put_nulls(json_member(body, "status"), p->o.status);
+    pass_write(p, &(struct kube_request){ .method = "PATCH",
+                                          .path = query,
+                                          .content_type = p->status_merged ? KUBE_MERGE_TYPE : KUBE_APPLY_TYPE,
+                                          .body = body },
+               on_status);
+}
+
+/* A CRD older than this program does not declare all that we say, and then takes no apply at all; of a
+ * merge patch it keeps what it knows. */
+static bool is_unknown_to_crd(const struct kube_reply *reply)
+{
+    return reply->status == 500 && strstr(reply->err.msg, "typed patch object");
+}
+
 static void on_status(struct pass *p, const struct kube_reply *reply)
 {
-
+    if (is_unknown_to_crd(reply) && !p->status_merged) {
+        log_warn("the CRD is older than this program: apply the newer one", F("service", p->key),
+                 F("error", (const char *)reply->err.msg));
+        p->status_merged = true;
+        send_status(p);
+        return;
+    }
     if (reply->err.kind == ERR_ABSENT) {
         pass_end(p, NULL, -1); /* deleted meanwhile */
         return;
@@ -52,10 +106,6 @@ static bool is_said(const struct pass *p)
 
 void report(struct pass *p, void (*then)(struct pass *p))
 {
-    AUTO_FREE char *path = kube_path("/apis/" API_VERSION, p->o.ns, API_PLURAL, p->o.name, "status");
-    AUTO_FREE char *query = kube_path_apply(path, API_MANAGER, true);
-    AUTO_JSON cJSON *body = json_new_obj();
-
     pass_refresh(p);
     cJSON_Delete(p->status_next);
     p->status_next = status_build(&p->o, &p->plan);
@@ -64,15 +114,7 @@ void report(struct pass *p, void (*then)(struct pass *p))
         return;
     }
     p->then = then;
-    json_str(body, "apiVersion", API_VERSION);
-    json_str(body, "kind", API_KIND);
-    json_str(json_obj(body, "metadata"), "name", p->o.name);
-    json_str(json_obj(body, "metadata"), "namespace", p->o.ns);
-    /* a resource re-created under this name must not inherit what was observed of the old one */
-    json_str(json_obj(body, "metadata"), "uid", p->o.uid);
-    json_put_dup(body, "status", p->status_next);
-    pass_write(p, &(struct kube_request){ .method = "PATCH", .path = query, .content_type = KUBE_APPLY_TYPE, .body = body },
-              on_status);
+    send_status(p);
 }
 
 static const char *failure_reason(enum err_kind kind)

@@ -138,6 +138,7 @@ struct pass {
     bool acted;                   /* something was written: the next pass says how it stands */
     struct err failed;            /* the first child that could not be made so, or what ended the actions early */
     cJSON *status_next, *status_now; /* about to be written; written in this pass */
+    bool status_merged;           /* the CRD takes no apply of it: merged instead */
     void (*then)(struct pass *p); /* after the Secret is read, or the status written */
     /* what is being waited for: one of them at most */
     struct kube_call *call;

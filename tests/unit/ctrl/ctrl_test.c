@@ -26,7 +26,7 @@ struct http_call {
     struct http_call *next;
     struct fake *f;
     struct loop_timer *timer;
-    char *method, *path, *query;
+    char *method, *path, *query, *type;
     cJSON *body;
     bool is_watch, is_told; /* of a watch: the first objects were sent */
     bool (*on_data)(void *arg, const char *data, size_t len);
@@ -48,6 +48,7 @@ struct fake {
     /* what goes wrong */
     const char *hang;      /* method and path begin so: never answered */
     const char *refuse;    /* likewise: 500 */
+    const char *undeclared; /* with this member no status can be applied */
     const char *forget;    /* this member of a status is not kept */
     const char *mute;      /* no events of these */
 };
@@ -65,6 +66,7 @@ static void call_free(struct http_call *c)
     free(c->method);
     free(c->path);
     free(c->query);
+    free(c->type);
     cJSON_Delete(c->body);
     free(c);
 }
@@ -223,6 +225,10 @@ static void patch_status(struct http_call *c)
         refuse(c, 404, "gone");
         return;
     }
+    if (f->undeclared && !strstr(c->type, "merge")) {
+        refuse(c, 500, "failed to create typed patch object: .status.x: field not declared in schema");
+        return;
+    }
     f->n_status_writes++;
     json_put_dup(obj, "status", json_member(c->body, "status"));
     if (f->forget)
@@ -297,6 +303,12 @@ static struct http_call *fake_send(struct http_transport *t, const struct http_r
     n = strcspn(path, "?");
     *c = (struct http_call){ .f = fake_of(t), .method = xstrdup(req->method), .path = xstrndup(path, n),
                              .query = xstrdup(path + n), .on_data = req->on_data, .on_done = req->on_done, .arg = req->arg };
+    c->type = xstrdup("");
+    for (const char *const *h = req->headers; h && *h; h++)
+        if (str_has_prefix(*h, "Content-Type: ")) {
+            free(c->type);
+            c->type = xstrdup(*h);
+        }
     c->is_watch = strstr(c->query, "watch=1") != NULL;
     if (req->body && json_parse(req->body, req->body_len, &c->body, NULL) < 0)
         abort();
@@ -461,6 +473,22 @@ static void a_status_that_is_not_kept_is_sent_once(void **state)
     assert_int_equal(f->n_status_writes, n);
 }
 
+static void a_crd_older_than_the_program_gets_what_it_knows(void **state)
+{
+    struct fake *f = *state;
+    int n;
+
+    f->undeclared = f->forget = "predictor";
+    put_service(f, "a", 2);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_string_equal(ready(f, "a", "reason"), "Ready");
+    n = f->n_status_writes;
+    put_service(f, "a", 3);
+    settle(f);
+    assert_in_range(f->n_status_writes, n + 1, n + 3);
+}
+
 static void lasting_trouble_with_one_child_is_said_and_the_others_are_made(void **state)
 {
     struct fake *f = *state;
@@ -543,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(makes_what_is_missing_and_rests),
         ROW(a_status_that_is_not_kept_is_sent_once),
+        ROW(a_crd_older_than_the_program_gets_what_it_knows),
         ROW(lasting_trouble_with_one_child_is_said_and_the_others_are_made),
         ROW(the_child_of_another_service_is_a_conflict),
         ROW(an_autoscaler_that_we_have_not_heard_of_is_looked_for),
