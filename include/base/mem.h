@@ -33,6 +33,8 @@ char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, 
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0), returns_nonnull));
 
+/* Once, first thing: a buffer of 128 KiB or more is the system's again as soon as it is freed. */
+void mem_setup(void);
 /* What is free goes back to the system, wherever the allocator can do that. Takes milliseconds. */
 void mem_trim(void);
 

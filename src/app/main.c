@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
 
+    mem_setup();
     if (!name || str_eq(name, "--help") || str_eq(name, "-h") || str_eq(name, "help")) {
         print_help(name ? stdout : stderr);
         return name ? 0 : 64;

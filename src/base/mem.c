@@ -72,6 +72,13 @@ char *xasprintf(const char *fmt, ...)
     return out;
 }
 
+void mem_setup(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* said aloud, it does not grow with what is freed */
+#endif
+}
+
 void mem_trim(void)
 {
 #ifdef __GLIBC__
