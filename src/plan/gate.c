@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "rules.h"
 
 struct gate {
@@ -29,6 +30,13 @@ static bool hold_is_over(const struct walk *w, int64_t since_ms)
     return since_ms && (w->o->wall_ms < since_ms || w->o->wall_ms - since_ms >= g->max_hold_s * 1000LL);
 }
 
+/* A cluster that has just been formed was held for another reason. */
+static bool was_held_down(const struct observed *o)
+{
+    return json_get_bool(o->status, "scaling.heldDown", false) &&
+           !str_eq(json_get_str(o->status, "redis.state"), redis_state_name(REDIS_FORMING));
+}
+
 static struct gate gate_of(const struct walk *w)
 {
     const struct redis_outcome *r = &w->p->redis;
@@ -38,8 +46,7 @@ static struct gate gate_of(const struct walk *w)
         return g;
     /* what is held stays so until health has lasted: a node that stumbles each few seconds must not make the
      * autoscaler be written each time */
-    g.down_is_open = r->state == REDIS_HEALTHY &&
-                     (r->verdict.holds[P_SETTLED] || !json_get_bool(w->o->status, "scaling.heldDown", false));
+    g.down_is_open = r->state == REDIS_HEALTHY && (r->verdict.holds[P_SETTLED] || !was_held_down(w->o));
     g.up_is_open = r->state != REDIS_DOWN || !w->o->svc->gate.hold_up;
     return g;
 }

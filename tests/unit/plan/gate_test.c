@@ -132,6 +132,10 @@ static void a_hold_down_ends_when_health_has_lasted(void **state)
     assert_int_equal(rule_gate(&b.w), RULE_PASS);
     assert_int_equal(b.w.in.replicas, 2);
     assert_false(b.plan.gate.held_down);
+    b.plan.redis.verdict.holds[P_SETTLED] = false;
+    json_str(json_obj(b.status, "redis"), "state", "Forming");
+    assert_int_equal(rule_gate(&b.w), RULE_PASS);
+    assert_false(b.plan.gate.held_down); /* just formed: nothing stumbled */
     cJSON_Delete(b.status);
 }
 
