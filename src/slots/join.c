@@ -222,6 +222,14 @@ static size_t neediest(const struct join *j, size_t newcomer)
     return best;
 }
 
+/* Two node timeouts are enough for the others to tell it what changed while it was away. */
+static bool started_lately(const struct join *j, size_t i)
+{
+    int timeout_ms = j->m.x->node_timeout_ms ? j->m.x->node_timeout_ms : NODE_TIMEOUT_MS;
+
+    return j->m.views[i].uptime_s * 1000 <= 2LL * timeout_ms;
+}
+
 static bool rule_replacement(struct join *j)
 {
     for (size_t i = 0; i < j->m.n; i++) {
@@ -230,7 +238,8 @@ static bool rule_replacement(struct join *j)
         if (!is_up(j, i) || !(j->m.me[i]->flags & NODE_MASTER) || merged_owns(&j->m, i) || j->m.views[i].n_rows < 2)
             continue;
         if (j->m.views[i].keys != 0) {
-            trouble(j, i, "owns no slots but holds keys");
+            if (!started_lately(j, i)) /* a master that was replaced meanwhile becomes a replica by itself */
+                trouble(j, i, "owns no slots but holds keys");
             continue;
         }
         owner = neediest(j, i);
@@ -409,10 +418,8 @@ static bool rule_trouble(struct join *j)
 /* Someone who started lately may have lost an id that the others still hold for alive. */
 static bool is_id_just_lost(const struct join *j)
 {
-    int timeout_ms = j->m.x->node_timeout_ms ? j->m.x->node_timeout_ms : NODE_TIMEOUT_MS;
-
     for (size_t i = 0; i < j->m.n; i++)
-        if (!is_up(j, i) || j->m.views[i].uptime_s * 1000 <= 2LL * timeout_ms)
+        if (!is_up(j, i) || started_lately(j, i))
             return true;
     return false;
 }
