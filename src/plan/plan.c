@@ -116,7 +116,8 @@ void plan_step(const struct observed *o, struct plan *out)
 
         if (r != RULE_PASS)
             remember(&w, &rules[i]);
-        if (r == RULE_STOP)
+        out->stopped = r == RULE_STOP;
+        if (out->stopped)
             break;
     }
     if (!out->rule)

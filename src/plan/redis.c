@@ -148,7 +148,8 @@ enum verdict_of_rule rule_redis_size(struct walk *w)
     if (!l->plan.n_seats)
         return RULE_PASS;
     if (!want->present)
-        return walk_stall(w, RULE_HOLD, "RedisRemovalRefused",
+        /* without Redis the Deployment's containers would be others: refused means that nothing rolls */
+        return walk_stall(w, RULE_STOP, "RedisRemovalRefused",
                           "spec.redis was removed, but the Redis Cluster may hold data: put it back, or delete the "
                           "InferenceService");
     if (want->shards != l->plan.shards || (size_t)want->nodes != l->plan.n_seats)

@@ -182,13 +182,12 @@ static void keep_old(const struct observed *o, cJSON *status)
 
 cJSON *status_build(const struct observed *o, const struct plan *p)
 {
-    bool stopped_early = p->rule && (str_eq(p->rule, "deleted") || str_eq(p->rule, "paused") || str_eq(p->rule, "spec"));
     cJSON *status = json_new_obj();
 
     json_int(status, "observedGeneration", o->generation);
     put_ready(o, p, status);
     put_redis(o, p, status);
-    if (stopped_early) {
+    if (p->stopped) {
         keep_old(o, status);
         return status;
     }

@@ -104,6 +104,7 @@ static void a_walk_that_stopped_early_keeps_what_was_said(void **state)
 
     build_first(w);
     w->plan.rule = "spec";
+    w->plan.stopped = true;
     w->plan.redis.wanted = false;
     w->o.child[CHILD_DEPLOYMENT] = NULL;
     w->second = status_build(&w->o, &w->plan);
@@ -118,6 +119,7 @@ static void half_a_character_does_not_leave_the_house(void **state)
 
     memcpy(w->plan.message, "cut in \xc3", 9);
     w->plan.rule = "spec";
+    w->plan.stopped = true;
     build_first(w);
     assert_string_equal(condition(w->first, "Ready", "message"), "cut in ?");
 }
@@ -130,6 +132,7 @@ static void a_torn_latch_is_kept_and_makes_redis_unknown(void **state)
     json_str(json_obj(w->first, "redis"), "plan", "torn");
     err_set(&w->o.latch_err, ERR_INVALID, "status.redis.plan: is torn");
     w->plan.rule = "spec";
+    w->plan.stopped = true;
     w->plan.redis.wanted = false;
     w->second = status_build(&w->o, &w->plan);
     assert_string_equal(json_get_str(w->second, "redis.plan"), "torn");
