@@ -22,7 +22,7 @@ struct redis_apply;
 typedef void (*redis_apply_done)(void *arg, const struct redis_result *results, size_t n,
                                  enum reply_class worst);
 
-/* commands[i].member indexes targets; both are copied. */
+/* commands[i].member indexes targets; both are copied, but for the commands' texts: lent until done. */
 struct redis_apply *redis_apply_start(struct loop *l, const struct redis_target *targets, size_t n_targets,
                                       const struct command *commands, size_t n,
                                       const struct redis_auth *auth, int deadline_ms,

@@ -2,8 +2,7 @@
  * slots/command.h - what we may tell a Redis node: the whole list.
  *
  * Pure. Commands are data; command_args is the only place that spells them. What has
- * no kind here cannot be sent: there is no FLUSHALL, no CLUSTER RESET, no
- * CLUSTER FAILOVER TAKEOVER, no DEL.
+ * no kind here cannot be sent: there is no FLUSHALL, no FLUSHDB, no CLUSTER RESET, no DEL.
  */
 #ifndef SLOTS_COMMAND_H
 #define SLOTS_COMMAND_H
@@ -20,6 +19,18 @@ enum command_kind {
     CMD_FORGET,    /* CLUSTER FORGET id */
     CMD_SUSPEND,   /* CONFIG SET cluster-replica-no-failover yes */
     CMD_ARM,       /* CONFIG SET cluster-replica-no-failover no */
+    CMD_FAILOVER,  /* CLUSTER FAILOVER: graceful, the master hands over */
+    CMD_FAILOVER_FORCE,    /* CLUSTER FAILOVER FORCE: the master is dead, the others vote */
+    CMD_FAILOVER_TAKEOVER, /* CLUSTER FAILOVER TAKEOVER: nobody can vote; only fenced (redis.md B5) */
+    CMD_SLOT_STABLE,       /* CLUSTER SETSLOT first STABLE */
+    CMD_CONFIG_SET,        /* CONFIG SET texts... (name, value, ...) */
+    CMD_ASM_IMPORT,        /* CLUSTER MIGRATION IMPORT texts... (first, last, ...); Redis 8.4, to the target */
+    CMD_ASM_CANCEL,        /* CLUSTER MIGRATION CANCEL ALL; to the target */
+    CMD_SLOTS_MIGRATE,     /* CLUSTER MIGRATESLOTS SLOTSRANGE first last NODE id; Valkey 9, to the source */
+    CMD_SLOTS_CANCEL,      /* CLUSTER CANCELSLOTMIGRATIONS; to the source */
+    CMD_SAVE,              /* BGSAVE */
+    CMD_ACL_SET,           /* ACL SETUSER texts... (user, rules...) */
+    CMD_ACL_DELETE,        /* ACL DELUSER texts... */
     N_COMMAND_KINDS,
 };
 
@@ -31,6 +42,8 @@ struct command {
     char id[NODE_ID_LEN + 1];
     uint64_t epoch;
     struct slot_range range;
+    char **texts; /* the list's own */
+    size_t n_texts;
 };
 
 struct commands {
@@ -38,14 +51,24 @@ struct commands {
     size_t n, cap;
 };
 
-#define COMMAND_ARGS_MAX 6
+#define COMMAND_WORDS_MAX 10
+#define COMMAND_TEXTS_MAX 128
+#define COMMAND_ARGS_MAX (COMMAND_WORDS_MAX + COMMAND_TEXTS_MAX)
 #define COMMAND_ARG_SIZE 64
+
+/* A command in words. Texts are lent from it, the rest is here. */
+struct command_words {
+    const char *argv[COMMAND_ARGS_MAX];
+    size_t n;
+    char made[COMMAND_WORDS_MAX][COMMAND_ARG_SIZE];
+};
 
 void commands_done(struct commands *c);
 struct command *commands_add(struct commands *c, enum command_kind kind, size_t member); /* lent */
 
-/* Returns the number of arguments. */
-size_t command_args(const struct command *c, char args[COMMAND_ARGS_MAX][COMMAND_ARG_SIZE]);
+void command_add_text(struct command *c, const char *text); /* a copy; more than COMMAND_TEXTS_MAX abort */
+
+void command_spell(const struct command *c, struct command_words *out);
 void command_render(const struct command *c, struct buf *out); /* one line, without the member */
 const char *command_name(enum command_kind kind); /* "meet" */
 

@@ -30,6 +30,10 @@ struct member {
     bool ready;        /* what the kubelet says */
     const char *node, *zone; /* lent; where it runs; NULL: not known */
     const char *id;          /* lent; the node id that it had when last seen; NULL: not known */
+    bool reserved; /* a resize decides its role: it is introduced and armed, nothing else */
+    bool leaving;  /* a resize takes it out: no role is given to it any more */
+    bool draining; /* its pod or its node is about to go */
+    bool outdated; /* its pod is not of the newest revision */
 };
 
 struct expected {

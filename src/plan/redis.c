@@ -24,7 +24,7 @@ static void copy_plan(const struct form_plan *from, struct form_plan *to)
     }
 }
 
-static void take_step(struct walk *w, struct commands *cmds, const char *step, int again_ms)
+void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms)
 {
     w->p->redis.mending = true;
     w->p->redis.step = step;
@@ -94,7 +94,7 @@ static enum verdict_of_rule form(struct walk *w)
         r->state = r->verdict.state;
         w->p->status_first = true;
     }
-    take_step(w, &s.commands, form_action_name(s.action), s.action == FORM_RECORD ? 0 : s.again_ms);
+    walk_redis_step(w, &s.commands, form_action_name(s.action), s.action == FORM_RECORD ? 0 : s.again_ms);
     form_step_done(&s);
     return how;
 }
@@ -115,7 +115,7 @@ static enum verdict_of_rule join(struct walk *w)
     if (s.action == JOIN_REFUSE)
         how = walk_stall(w, RULE_HOLD, "RedisNeedsYou", "%s", s.reason);
     else if (s.action != JOIN_NONE)
-        take_step(w, &s.commands, join_action_name(s.action), s.again_ms);
+        walk_redis_step(w, &s.commands, join_action_name(s.action), s.again_ms);
     join_step_done(&s);
     return how;
 }

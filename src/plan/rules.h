@@ -26,6 +26,10 @@ enum verdict_of_rule walk_stall(struct walk *w, enum verdict_of_rule how, const 
 struct action *walk_act(struct walk *w, enum action_kind kind, const char *why);
 void walk_look_again(struct walk *w, int64_t in_ms);
 
+/* Takes the pass's one step on Redis: commands move over (none: just waiting), step is static text. Ask
+ * w->p->redis.mending first: who comes later waits for the next pass. */
+void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms); /* redis.c */
+
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_size(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */

@@ -13,7 +13,7 @@ struct told {
     struct pipe *pipe; /* NULL when it has ended */
     size_t *which;     /* indexes of commands */
     size_t n, n_answered;
-    char args[COMMAND_ARGS_MAX][COMMAND_ARG_SIZE];
+    struct command_words words; /* of the one being sent */
 };
 
 struct redis_apply {
@@ -30,11 +30,10 @@ struct redis_apply {
 static size_t command_at(void *arg, size_t i, const char **argv)
 {
     struct told *t = arg;
-    size_t n = command_args(&t->apply->commands[t->which[i]], t->args);
 
-    for (size_t k = 0; k < n; k++)
-        argv[k] = t->args[k];
-    return n;
+    command_spell(&t->apply->commands[t->which[i]], &t->words);
+    memcpy(argv, t->words.argv, t->words.n * sizeof(*argv));
+    return t->words.n;
 }
 
 static bool on_reply(void *arg, size_t i, const redisReply *r)

@@ -10,7 +10,6 @@
 #include "base/str.h"
 
 #define REPLIES_MAX_BYTES (4u << 20)
-#define ARGS_MAX 8
 #define TAG_AUTH ((void *)(intptr_t)-1)
 
 struct pipe {
@@ -157,7 +156,7 @@ static void on_reply(redisAsyncContext *ac, void *r, void *tag);
 
 static void send_command(struct pipe *p)
 {
-    const char *argv[ARGS_MAX];
+    const char *argv[COMMAND_ARGS_MAX];
     size_t i = p->n_sent++;
     size_t argc = p->job.command(p->job.arg, i, argv);
 

@@ -12,6 +12,7 @@
 #include <hiredis/hiredis_ssl.h>
 
 #include "redis/probe.h"
+#include "slots/command.h"
 
 enum pipe_result {
     PIPE_OK,      /* every command was answered, or on_reply said enough */
@@ -24,7 +25,7 @@ struct pipe_job {
     void *arg;
     size_t n_commands;
     bool one_by_one; /* the next only after the reply to the last */
-    /* The i-th command; returns its argument count. argv is room for 8 pointers. */
+    /* The i-th command; returns its argument count. argv is room for COMMAND_ARGS_MAX pointers. */
     size_t (*command)(void *arg, size_t i, const char **argv);
     bool (*on_reply)(void *arg, size_t i, const redisReply *reply); /* false: enough */
     void (*on_end)(void *arg, enum pipe_result result, const char *why);

@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* %-words: i ip, p port, b bus port, n node id, e epoch, f first slot, l last slot. */
+/* %-words: i ip, p port, b bus port, n node id, e epoch, f first slot, l last slot, * all texts. */
 static const struct spelling {
     const char *name;
-    const char *words[COMMAND_ARGS_MAX];
+    const char *words[COMMAND_WORDS_MAX];
 } spellings[N_COMMAND_KINDS] = {
     [CMD_SET_EPOCH] = { "set-epoch", { "CLUSTER", "SET-CONFIG-EPOCH", "%e" } },
     [CMD_ADD_SLOTS] = { "add-slots", { "CLUSTER", "ADDSLOTSRANGE", "%f", "%l" } },
@@ -18,10 +18,27 @@ static const struct spelling {
     [CMD_FORGET] = { "forget", { "CLUSTER", "FORGET", "%n" } },
     [CMD_SUSPEND] = { "suspend", { "CONFIG", "SET", "cluster-replica-no-failover", "yes" } },
     [CMD_ARM] = { "arm", { "CONFIG", "SET", "cluster-replica-no-failover", "no" } },
+    [CMD_FAILOVER] = { "failover", { "CLUSTER", "FAILOVER" } },
+    [CMD_FAILOVER_FORCE] = { "failover-force", { "CLUSTER", "FAILOVER", "FORCE" } },
+    [CMD_FAILOVER_TAKEOVER] = { "failover-takeover", { "CLUSTER", "FAILOVER", "TAKEOVER" } },
+    [CMD_SLOT_STABLE] = { "slot-stable", { "CLUSTER", "SETSLOT", "%f", "STABLE" } },
+    [CMD_CONFIG_SET] = { "config-set", { "CONFIG", "SET", "%*" } },
+    [CMD_ASM_IMPORT] = { "import", { "CLUSTER", "MIGRATION", "IMPORT", "%*" } },
+    [CMD_ASM_CANCEL] = { "cancel-import", { "CLUSTER", "MIGRATION", "CANCEL", "ALL" } },
+    [CMD_SLOTS_MIGRATE] = { "migrate-slots", { "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", "%f", "%l", "NODE", "%n" } },
+    [CMD_SLOTS_CANCEL] = { "cancel-migration", { "CLUSTER", "CANCELSLOTMIGRATIONS" } },
+    [CMD_SAVE] = { "save", { "BGSAVE" } },
+    [CMD_ACL_SET] = { "acl-set", { "ACL", "SETUSER", "%*" } },
+    [CMD_ACL_DELETE] = { "acl-delete", { "ACL", "DELUSER", "%*" } },
 };
 
 void commands_done(struct commands *c)
 {
+    for (size_t i = 0; i < c->n; i++) {
+        for (size_t k = 0; k < c->items[i].n_texts; k++)
+            free(c->items[i].texts[k]);
+        free(c->items[i].texts);
+    }
     free(c->items);
     memset(c, 0, sizeof(*c));
 }
@@ -35,41 +52,53 @@ struct command *commands_add(struct commands *c, enum command_kind kind, size_t 
     return &c->items[c->n++];
 }
 
-static void spell(const struct command *c, const char *word, char *out)
+void command_add_text(struct command *c, const char *text)
+{
+    if (c->n_texts >= COMMAND_TEXTS_MAX)
+        abort(); /* whoever makes lists bounds them */
+    if (!c->texts)
+        c->texts = xcalloc(COMMAND_TEXTS_MAX, sizeof(*c->texts));
+    c->texts[c->n_texts++] = xstrdup(text);
+}
+
+static const char *spell(const struct command *c, const char *word, char *out)
 {
     unsigned long long n = 0;
 
-    if (word[0] != '%' || word[1] == 'i' || word[1] == 'n') {
-        snprintf(out, COMMAND_ARG_SIZE, "%s", word[0] != '%' ? word : word[1] == 'i' ? c->ip : c->id);
-        return;
-    }
-    switch (word[1]) {
+    switch (word[0] == '%' ? word[1] : '\0') {
+    case 'i': return c->ip;
+    case 'n': return c->id;
     case 'p': n = c->port; break;
     case 'b': n = c->bus_port; break;
     case 'e': n = c->epoch; break;
     case 'f': n = c->range.first; break;
     case 'l': n = c->range.last; break;
+    default: return word;
     }
     snprintf(out, COMMAND_ARG_SIZE, "%llu", n);
+    return out;
 }
 
-size_t command_args(const struct command *c, char args[COMMAND_ARGS_MAX][COMMAND_ARG_SIZE])
+void command_spell(const struct command *c, struct command_words *out)
 {
     const struct spelling *s = &spellings[c->kind];
-    size_t n = 0;
 
-    for (; n < COMMAND_ARGS_MAX && s->words[n]; n++)
-        spell(c, s->words[n], args[n]);
-    return n;
+    out->n = 0;
+    for (size_t i = 0; i < COMMAND_WORDS_MAX && s->words[i]; i++)
+        if (strcmp(s->words[i], "%*") != 0)
+            out->argv[out->n++] = spell(c, s->words[i], out->made[i]);
+        else
+            for (size_t k = 0; k < c->n_texts; k++)
+                out->argv[out->n++] = c->texts[k];
 }
 
 void command_render(const struct command *c, struct buf *out)
 {
-    char args[COMMAND_ARGS_MAX][COMMAND_ARG_SIZE];
-    size_t n = command_args(c, args);
+    struct command_words w;
 
-    for (size_t i = 0; i < n; i++)
-        buf_fmt(out, "%s%s", i ? " " : "", args[i]);
+    command_spell(c, &w);
+    for (size_t i = 0; i < w.n; i++)
+        buf_fmt(out, "%s%s", i ? " " : "", w.argv[i]);
 }
 
 const char *command_name(enum command_kind kind)
@@ -96,6 +125,20 @@ static const struct {
     { CMD_REPLICATE, "Unknown node", REPLY_AGAIN },
     { CMD_REPLICATE, "I can only replicate a master", REPLY_AGAIN },
     { CMD_FORGET, "Unknown node", REPLY_ALREADY },
+    { CMD_FAILOVER, "You should send CLUSTER FAILOVER to a replica", REPLY_ALREADY },
+    { CMD_FAILOVER, "I'm a replica but my master is unknown to me", REPLY_AGAIN },
+    { CMD_FAILOVER, "Master is down or failed", REPLY_AGAIN },
+    { CMD_FAILOVER_FORCE, "You should send CLUSTER FAILOVER to a replica", REPLY_ALREADY },
+    { CMD_FAILOVER_FORCE, "I'm a replica but my master is unknown to me", REPLY_AGAIN },
+    { CMD_FAILOVER_TAKEOVER, "You should send CLUSTER FAILOVER to a replica", REPLY_ALREADY },
+    { CMD_ASM_IMPORT, "another ASM task is already in progress", REPLY_AGAIN },
+    { CMD_ASM_IMPORT, "overlapping import exists", REPLY_ALREADY },
+    { CMD_ASM_IMPORT, "this node is already the owner", REPLY_ALREADY },
+    { CMD_SLOTS_MIGRATE, "I am already migrating slot", REPLY_ALREADY },
+    { CMD_SLOTS_MIGRATE, "Slots are not served by this node", REPLY_AGAIN },
+    { CMD_SAVE, "Background save already in progress", REPLY_ALREADY },
+    { CMD_SAVE, "Another child process is active", REPLY_AGAIN },
+    { CMD_SAVE, "Can't BGSAVE while", REPLY_AGAIN },
 };
 
 enum reply_class command_classify(enum command_kind kind, const char *error)
