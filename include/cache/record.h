@@ -14,7 +14,7 @@
 #include "api/child.h"
 #include "json/json.h"
 
-enum { UID_SIZE = 40, RV_SIZE = 24 };
+enum { UID_SIZE = 40, RV_SIZE = 24, REVISION_SIZE = 16 };
 
 struct record {
     char uid[UID_SIZE];
@@ -29,6 +29,8 @@ struct record {
     int32_t replicas, ready, updated, available, unavailable; /* status */
     int32_t min_replicas, max_replicas;                       /* autoscaler, -1: has none */
     int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
+    /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation */
+    char update_revision[REVISION_SIZE];
     bool is_ours;              /* our manager applied it, and no other kind of controller has taken it since */
     bool deleting;
     bool owns_replicas;        /* we own spec.replicas */
@@ -52,6 +54,7 @@ struct pod {
     bool running; /* phase Running */
     bool deleting;
     bool is_stale;
+    char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */
 };
 

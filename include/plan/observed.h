@@ -72,6 +72,8 @@ void latch_done(struct latch *l);
  * Redis. The caller frees with members_free; texts lend from pods and latch. */
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out);
+/* Sets outdated: by the revision that the StatefulSet would make now. set NULL: nobody is. */
+void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set);
 void members_free(struct member *m, size_t n);
 
 #endif

@@ -18,7 +18,10 @@ enum action_kind {
     ACT_APPLY,  /* make the child so; looks at the live object first, never takes a foreign one */
     ACT_DELETE, /* the child should not exist */
     ACT_REDIS,  /* one step of commands to Redis nodes: plan.redis.commands */
+    ACT_POD_DELETE, /* this very pod ends, and its StatefulSet makes a new one */
 };
+
+enum { POD_NAME_SIZE = 254 };
 
 struct action {
     enum action_kind kind;
@@ -27,10 +30,11 @@ struct action {
     bool create_only;        /* of APPLY: when it is there after all, look again instead */
     int32_t replicas_seen;   /* of APPLY: spec.replicas that this was decided on; -1: none was there */
     bool hand_over_replicas; /* of APPLY: API_MANAGER_INIT takes spec.replicas over first */
+    char pod[POD_NAME_SIZE], pod_uid[UID_SIZE]; /* of POD_DELETE: another pod of that name is left alone */
     const char *why;         /* static text */
 };
 
-enum { PLAN_ACTIONS_MAX = N_CHILDREN + 1 };
+enum { PLAN_ACTIONS_MAX = N_CHILDREN + 2 };
 
 /* What the gate decided: becomes the condition ScalingHeld and status.scaling. */
 struct gate_result {

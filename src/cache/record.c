@@ -15,6 +15,14 @@ static void copy_cut(char *dst, size_t size, const char *src)
     dst[n] = '\0';
 }
 
+/* The hash alone: what stands before it is the set's own name. */
+static void copy_revision(char *dst, const char *name)
+{
+    const char *dash = name ? strrchr(name, '-') : NULL;
+
+    copy_cut(dst, REVISION_SIZE, dash ? dash + 1 : name);
+}
+
 static int32_t get_i32(const cJSON *obj, const char *path, int32_t fallback)
 {
     int64_t v = json_get_int(obj, path, fallback);
@@ -105,6 +113,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
     read_owned(obj, out);
     read_counts(obj, out);
+    if (child == CHILD_REDIS_STATEFULSET && out->observed_generation == out->generation)
+        copy_revision(out->update_revision, json_get_str(obj, "status.updateRevision"));
     if (child == CHILD_DEPLOYMENT)
         out->deadline_exceeded = condition_is(obj, "Progressing", "False");
     if (child == CHILD_HPA) {
@@ -141,6 +151,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     copy_cut(out->ip, sizeof(out->ip), json_get_str(obj, "status.podIP"));
     copy_cut(out->node, sizeof(out->node), json_get_str(obj, "spec.nodeName"));
     out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
+    copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
@@ -169,14 +180,16 @@ bool record_differs(const struct record *a, const struct record *b)
            a->desired_replicas != b->desired_replicas || a->is_ours != b->is_ours || a->deleting != b->deleting ||
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
-           a->hpa_limited_by_failure != b->hpa_limited_by_failure;
+           a->hpa_limited_by_failure != b->hpa_limited_by_failure ||
+           strcmp(a->update_revision, b->update_revision) != 0;
 }
 
 bool pod_differs(const struct pod *a, const struct pod *b)
 {
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
-           a->running != b->running || a->deleting != b->deleting || strcmp(a->waiting, b->waiting) != 0;
+           a->running != b->running || a->deleting != b->deleting || strcmp(a->waiting, b->waiting) != 0 ||
+           strcmp(a->revision, b->revision) != 0;
 }
 
 static bool all_digits(const char *s)

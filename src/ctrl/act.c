@@ -65,6 +65,7 @@ static void next(struct pass *p)
         [ACT_APPLY] = child_apply,
         [ACT_DELETE] = child_delete,
         [ACT_REDIS] = step_redis,
+        [ACT_POD_DELETE] = pod_delete,
     };
 
     if (p->next_action < p->plan.n_actions) {

@@ -171,6 +171,9 @@ bool act_is_passing(const struct err *e); /* trouble that may be over at the nex
 void child_apply(struct pass *p);
 void child_delete(struct pass *p);
 
+/* pod.c: the current action, then act_next */
+void pod_delete(struct pass *p);
+
 /* report.c: the status, when it changed; then goes on */
 void report(struct pass *p, void (*then)(struct pass *p));
 void report_failure(struct pass *p, void (*then)(struct pass *p)); /* p->failed is the reason */

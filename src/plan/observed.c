@@ -68,6 +68,15 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
     return m;
 }
 
+void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct pod *p = find_pod(pods, n_pods, m[i].pod);
+
+        m[i].outdated = p && p->revision[0] && set && set->update_revision[0] && !str_eq(p->revision, set->update_revision);
+    }
+}
+
 void members_free(struct member *m, size_t n)
 {
     for (size_t i = 0; m && i < n; i++)

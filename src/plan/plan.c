@@ -83,7 +83,7 @@ struct action *walk_act(struct walk *w, enum action_kind kind, const char *why)
     struct action *a;
 
     if (w->p->n_actions >= PLAN_ACTIONS_MAX)
-        abort(); /* one per child and one for Redis: the table above cannot make more */
+        abort(); /* one per child, one for Redis and a pod: the table above cannot make more */
     a = &w->p->actions[w->p->n_actions++];
     *a = (struct action){ .kind = kind, .why = why };
     return a;
@@ -135,11 +135,13 @@ void plan_done(struct plan *p)
 
 static void render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
-    static const char *const verbs[] = { "apply", "delete", "redis" };
+    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod" };
 
     buf_fmt(b, " %s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
+    else if (a->kind == ACT_POD_DELETE)
+        buf_fmt(b, "[%s: %s]", a->pod, a->why);
     else
         buf_fmt(b, "[%s: %s%s]", child_types[a->child].label, a->why, a->hand_over_replicas ? ", hand over replicas" : "");
 }

@@ -217,6 +217,45 @@ static void versions_compare_as_text(void **state)
         assert_int_equal(rv_is_older(rows[i].a, rows[i].b), rows[i].older);
 }
 
+static void a_revision_counts_only_for_its_generation(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        { "{\"metadata\":{\"uid\":\"s\",\"generation\":2},\"status\":{\"observedGeneration\":2,"
+          "\"updateRevision\":\"a-redis-6f7c9\"}}", "6f7c9" },
+        { "{\"metadata\":{\"uid\":\"s\",\"generation\":3},\"status\":{\"observedGeneration\":2,"
+          "\"updateRevision\":\"a-redis-6f7c9\"}}", "" },
+        { "{\"metadata\":{\"uid\":\"s\",\"generation\":1}}", "" },
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cJSON *obj = parse(rows[i].text);
+        struct record r;
+
+        assert_true(record_from(CHILD_REDIS_STATEFULSET, obj, &r));
+        assert_string_equal(r.update_revision, rows[i].want);
+        cJSON_Delete(obj);
+    }
+}
+
+static void a_pod_has_the_revision_of_its_label(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"a-redis-0\",\"uid\":\"p\",\"labels\":{"
+                       "\"controller-revision-hash\":\"a-redis-6f7c9\"}}}");
+    struct pod p, q;
+    (void)state;
+
+    assert_true(pod_from(obj, &p));
+    assert_string_equal(p.revision, "6f7c9");
+    q = p;
+    q.revision[0] = 'x';
+    assert_true(pod_differs(&p, &q));
+    pod_done(&p);
+    cJSON_Delete(obj);
+}
+
 int main(void)
 {
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -224,7 +263,8 @@ int main(void)
         ROW(records_stay_small),   ROW(only_what_matters_wakes),   ROW(older_events_are_ignored),
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
-        ROW(the_end_of_a_predecessor_leaves_the_service),
+        ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
+        ROW(a_pod_has_the_revision_of_its_label),
     };
 
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);

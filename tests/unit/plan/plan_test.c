@@ -423,6 +423,25 @@ static void deleting_and_paused_stop_the_walk(void **state)
     assert_string_equal(w->plan.reason, "Deleting");
 }
 
+static void a_pod_of_an_older_revision_is_outdated(void **state)
+{
+    char first[] = "fraud-redis-0", second[] = "fraud-redis-1";
+    struct pod pods[2] = { { .name = first, .of_redis = true, .revision = "old" },
+                           { .name = second, .of_redis = true, .revision = "new" } };
+    struct member m[2] = { { .pod = "fraud-redis-0" }, { .pod = "fraud-redis-1" } };
+    struct record set = { .update_revision = "new" };
+    (void)state;
+
+    members_mark_outdated(m, 2, pods, 2, &set);
+    assert_true(m[0].outdated);
+    assert_false(m[1].outdated);
+    set.update_revision[0] = '\0';
+    members_mark_outdated(m, 2, pods, 2, &set);
+    assert_false(m[0].outdated);
+    members_mark_outdated(m, 2, pods, 2, NULL);
+    assert_false(m[0].outdated);
+}
+
 int main(void)
 {
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -441,6 +460,7 @@ int main(void)
         ROW(a_hand_scaled_deployment_goes_back),
         ROW(a_bad_spec_changes_nothing),
         ROW(deleting_and_paused_stop_the_walk),
+        ROW(a_pod_of_an_older_revision_is_outdated),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
