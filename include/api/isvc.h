@@ -48,7 +48,23 @@ struct isvc_redis {
     enum redis_persistence persistence;
     bool ephemeral;               /* emptyDir instead of claims */
     bool delete_volumes;          /* claims go when the resource goes */
+    int32_t keep_removed_h;       /* how long the volumes of removed nodes stay */
     const char *secret_name;      /* whose key "password" is the password; NULL: generated */
+    const char *rotate;           /* a change asks for a new generated password; NULL: none */
+    const char *tls_secret;       /* NULL: no TLS */
+    const char *accept_loss;      /* slot ranges that may be given up; NULL: none */
+    struct isvc_backup {
+        bool present;
+        const char *schedule;     /* NULL: on demand only */
+        const char *claim_name;   /* NULL: a claim of ours */
+        const char *now;          /* a change asks for one; NULL: none */
+        int32_t keep;
+        const cJSON *storage;     /* of our claim; NULL with claim_name */
+    } backup;
+    struct isvc_restore {
+        const char *claim_name;   /* NULL: nothing to restore */
+        const char *path;
+    } restore;
     int64_t max_memory_bytes;     /* 75 % of resources.limits.memory; 0: no limit given */
     const cJSON *spec;            /* spec.redis, defaulted */
 };

@@ -120,6 +120,19 @@ static int64_t max_memory(const cJSON *spec)
     return milli / 4000 * 3;
 }
 
+static void decode_backup(struct isvc_redis *r)
+{
+    const cJSON *b = json_member(r->spec, "backup");
+
+    r->backup = (struct isvc_backup){ .present = b != NULL,
+                                      .schedule = json_get_str(b, "schedule"),
+                                      .claim_name = json_get_str(b, "claimName"),
+                                      .now = json_get_str(b, "now"),
+                                      .keep = get_int(b, "keep", 0),
+                                      .storage = json_member(b, "storage") };
+    r->restore = (struct isvc_restore){ json_get_str(r->spec, "restore.claimName"), json_get_str(r->spec, "restore.path") };
+}
+
 static void decode_redis(struct isvc *s)
 {
     const cJSON *spec = json_at(s->root, "spec.redis");
@@ -137,7 +150,12 @@ static void decode_redis(struct isvc *s)
     r->persistence = persistence_of(json_get_str(spec, "persistence"));
     r->ephemeral = json_get_bool(spec, "storage.ephemeral", false);
     r->delete_volumes = str_eq(json_get_str(spec, "deletion"), "Delete");
+    r->keep_removed_h = get_int(spec, "storage.keepRemovedHours", 0);
     r->secret_name = json_get_str(spec, "auth.secretName");
+    r->rotate = json_get_str(spec, "auth.rotate");
+    r->tls_secret = json_get_str(spec, "tls.secretName");
+    r->accept_loss = json_get_str(spec, "acceptDataLossForSlots");
+    decode_backup(r);
     r->max_memory_bytes = max_memory(spec);
 }
 

@@ -178,7 +178,34 @@ const struct rule rules_shards[] = {
 };
 
 const struct rule rules_storage[] = {
-    { "self == oldSelf", "cannot be changed once set: volumes are not resized or moved yet", NULL, NULL },
+    { "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+      "cannot shrink: set it back, or restore a backup into a new service", ".size", NULL },
+    { "has(self.storageClassName) == has(oldSelf.storageClassName) && "
+      "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+      "cannot be changed: volumes do not move; restore a backup into a new service", ".storageClassName", NULL },
+    { "self.ephemeral == oldSelf.ephemeral", "cannot be changed: data does not move; restore a backup into a new service",
+      ".ephemeral", NULL },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool one_password(const cJSON *self)
+{
+    return !(has(self, "secretName") && has(self, "rotate"));
+}
+
+const struct rule rules_auth[] = {
+    { "!(has(self.secretName) && has(self.rotate))", "is for generated passwords: change the Secret instead", ".rotate",
+      one_password },
+    { NULL, NULL, NULL, NULL },
+};
+
+static bool one_place(const cJSON *self)
+{
+    return has(self, "claimName") != has(self, "storage");
+}
+
+const struct rule rules_backup[] = {
+    { "has(self.claimName) != has(self.storage)", "give claimName or storage", NULL, one_place },
     { NULL, NULL, NULL, NULL },
 };
 

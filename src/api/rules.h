@@ -14,6 +14,8 @@ extern const struct rule rules_autoscaling[];
 extern const struct rule rules_accelerator[];
 extern const struct rule rules_shards[];
 extern const struct rule rules_storage[];
+extern const struct rule rules_auth[];
+extern const struct rule rules_backup[];
 extern const struct rule rules_redis_config[];
 
 #endif

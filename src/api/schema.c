@@ -214,12 +214,45 @@ static const struct field storage_fields[] = {
     { .name = "size", .type = T_QUANTITY, .def = "\"1Gi\"", .doc = "Of each node's volume." },
     { .name = "storageClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "Default: the cluster's own." },
     { .name = "ephemeral", .type = T_BOOL, .def = "false", .doc = "emptyDir instead of claims: data goes with the pod." },
+    { .name = "keepRemovedHours", .type = T_INT, .min = 0, .max = 8760, .def = "24",
+      .doc = "Volumes of nodes that a smaller size removed stay for so long." },
     END,
 };
 
 static const struct field auth_fields[] = {
     { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
-      .doc = "A Secret whose key password holds the password; generated when left out." },
+      .doc = "A Secret whose key password holds the password; generated when left out. When it changes, it is rotated." },
+    { .name = "rotate", .type = T_TEXT, .max = 64, .shape = "^[!-~]+$",
+      .doc = "Any word: when it changes, a new password is generated and taken over without downtime." },
+    END,
+};
+
+static const struct field tls_fields[] = {
+    { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true,
+      .doc = "A Secret with tls.crt, tls.key and ca.crt; loaded again when it changes." },
+    END,
+};
+
+static const struct field backup_storage_fields[] = {
+    { .name = "size", .type = T_QUANTITY, .required = true, .doc = "Of the volume." },
+    { .name = "storageClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "Default: the cluster's own." },
+    END,
+};
+
+static const struct field backup_fields[] = {
+    { .name = "schedule", .type = T_TEXT, .max = 100, .shape = "^(@(hourly|daily|weekly|monthly|yearly)|[^ ]+( [^ ]+){4})$",
+      .doc = "When: five fields as of cron, UTC; none: only on demand." },
+    { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "An existing claim that takes them." },
+    { .name = "storage", .type = T_OBJECT, .sub = backup_storage_fields, .doc = "Or a claim of ours." },
+    { .name = "keep", .type = T_INT, .min = 1, .max = 1000, .def = "7", .doc = "So many complete backups stay." },
+    { .name = "now", .type = T_TEXT, .max = 64, .shape = "^[!-~]+$", .doc = "Any word: when it changes, one is taken." },
+    END,
+};
+
+static const struct field restore_fields[] = {
+    { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true, .doc = "The claim that holds it." },
+    { .name = "path", .type = T_TEXT, .max = 512, .required = true,
+      .shape = "^[A-Za-z0-9][-A-Za-z0-9._]*(/[A-Za-z0-9][-A-Za-z0-9._]*)*$", .doc = "The backup's directory on it." },
     END,
 };
 
@@ -241,14 +274,21 @@ static const struct field redis_fields[] = {
       .doc = "What happens when memory is full." },
     { .name = "config", .type = T_MAP, .max = 64, .values = "512", .shape = "^[ -~]*$", .rules = rules_redis_config,
       .doc = "Further settings of redis.conf, by name." },
-    { .name = "auth", .type = T_OBJECT, .sub = auth_fields, .doc = "The password." },
+    { .name = "auth", .type = T_OBJECT, .sub = auth_fields, .rules = rules_auth, .doc = "The password." },
     { .name = "nodeSelector", .type = T_MAP, .max = 64, .values = "63", .shape = LABEL_VALUE, .doc = "As in a pod spec." },
     PASS("affinity", "As in a pod spec."),
     PASS_LIST("tolerations", "As in a pod spec."),
     PASS_TEXT("priorityClassName"),
     { .name = "deletion", .type = T_ENUM, .values = "Retain Delete", .def = "\"Retain\"",
       .doc = "What happens to the volumes when the resource is deleted." },
-    LATER("tls", "object", "is not supported yet: leave it out"),
+    { .name = "tls", .type = T_OBJECT, .sub = tls_fields, .doc = "For clients, replication and the cluster's bus." },
+    { .name = "backup", .type = T_OBJECT, .sub = backup_fields, .rules = rules_backup,
+      .doc = "An RDB of each shard with its slot map and checksums." },
+    { .name = "restore", .type = T_OBJECT, .sub = restore_fields,
+      .doc = "A new cluster starts with this backup's data; ignored once it is formed." },
+    { .name = "acceptDataLossForSlots", .type = T_TEXT, .max = 1024,
+      .shape = "^[0-9]{1,5}(-[0-9]{1,5})?( [0-9]{1,5}(-[0-9]{1,5})?)*$",
+      .doc = "Consent: what these slots held may be given up (\"0-5460 7000\"), when nothing else brings them back." },
     END,
 };
 
@@ -298,6 +338,28 @@ static const struct field status_predictor_fields[] = {
     END,
 };
 
+static const struct field status_progress_fields[] = {
+    STATE("what", "What is under way."),
+    COUNTER("percent", "Done."),
+    COUNTER("keysPerSecond", "Lately."),
+    COUNTER("etaSeconds", "Left, at this pace."),
+    END,
+};
+
+static const struct field status_certificate_fields[] = {
+    STATE("notAfter", "When it ends."),
+    STATE("fingerprint", "SHA-256, of what the nodes present."),
+    END,
+};
+
+static const struct field status_backup_fields[] = {
+    STATE("last", "When the last complete one was taken."),
+    STATE("lastPath", "Its directory."),
+    STATE("error", "Why the last try failed."),
+    STATE("token", "The last spec.redis.backup.now that was served."),
+    END,
+};
+
 static const struct field status_redis_fields[] = {
     STATE("state", "Healthy, Degraded, Partial, Down, Unknown, Forming, Migrating."),
     COUNTER("slotsOk", "Slots that are served, of 16384."),
@@ -307,6 +369,13 @@ static const struct field status_redis_fields[] = {
     { .name = "migrating", .type = T_BOOL, .doc = "Slots are on their way." },
     { .name = "bootstrapped", .type = T_BOOL, .doc = "The cluster was formed once: it is never formed again." },
     { .name = "plan", .type = T_ANY, .doc = "Who is who, decided before the first command was sent." },
+    { .name = "resize", .type = T_ANY, .doc = "Which slots go where, decided before the first one moves." },
+    { .name = "roll", .type = T_ANY, .doc = "Which pod is restarted, and why." },
+    { .name = "users", .type = T_ANY, .doc = "How far a change of the password is." },
+    STATE("entrypoint", "The image that holds the start fence."),
+    { .name = "progress", .type = T_OBJECT, .sub = status_progress_fields, .open = true, .doc = "Of what takes its time." },
+    { .name = "certificate", .type = T_OBJECT, .sub = status_certificate_fields, .open = true, .doc = "Of TLS." },
+    { .name = "backup", .type = T_OBJECT, .sub = status_backup_fields, .open = true, .doc = "The last one." },
     END,
 };
 
