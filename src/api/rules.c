@@ -178,12 +178,13 @@ const struct rule rules_shards[] = {
 };
 
 const struct rule rules_storage[] = {
-    { "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+    { "!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
       "cannot shrink: set it back, or restore a backup into a new service", ".size", NULL },
     { "has(self.storageClassName) == has(oldSelf.storageClassName) && "
       "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
       "cannot be changed: volumes do not move; restore a backup into a new service", ".storageClassName", NULL },
-    { "self.ephemeral == oldSelf.ephemeral", "cannot be changed: data does not move; restore a backup into a new service",
+    { "!has(self.ephemeral) || !has(oldSelf.ephemeral) || self.ephemeral == oldSelf.ephemeral",
+      "cannot be changed: data does not move; restore a backup into a new service",
       ".ephemeral", NULL },
     { NULL, NULL, NULL, NULL },
 };
