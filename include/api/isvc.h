@@ -77,7 +77,6 @@ struct isvc {
     const char *resource_version; /* likewise */
     int64_t generation;           /* 0 likewise */
     bool deleting;
-    bool paused;                  /* managementPolicy: Paused */
     struct isvc_predictor predictor;
     struct isvc_gate gate;
     struct isvc_redis redis;

@@ -50,6 +50,7 @@ struct observed {
     const char *ns, *name, *uid;
     int64_t generation;
     bool deleting;
+    bool paused;                   /* spec.managementPolicy, also of a spec that is wrong otherwise */
     const struct isvc *svc;        /* NULL: spec_err says why */
     struct err spec_err;
     struct err latch_err;          /* not ERR_NONE: status.redis cannot be read; svc is NULL then */

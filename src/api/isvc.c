@@ -169,7 +169,6 @@ static void decode_metadata(struct isvc *s)
     s->resource_version = get_text(meta, "resourceVersion");
     s->generation = json_get_int(meta, "generation", 0);
     s->deleting = json_has(meta, "deletionTimestamp");
-    s->paused = str_eq(json_get_str(s->root, "spec.managementPolicy"), "Paused");
 }
 
 /* The status and managedFields can be large and are nobody's business here. */

@@ -223,6 +223,7 @@ static void observe_service(struct pass *p)
     p->o.uid = json_get_str(doc, "metadata.uid");
     p->o.generation = json_get_int(doc, "metadata.generation", 0);
     p->o.deleting = json_has(doc, "metadata.deletionTimestamp");
+    p->o.paused = str_eq(json_get_str(doc, "spec.managementPolicy"), "Paused");
     p->o.status = json_member(doc, "status");
     p->svc_ok = isvc_decode(doc, &p->svc, &p->o.spec_err) == 0;
     /* a latch that cannot be read must never look like "never formed" */

@@ -14,7 +14,7 @@ static enum verdict_of_rule rule_deleted(struct walk *w)
 
 static enum verdict_of_rule rule_paused(struct walk *w)
 {
-    if (!w->o->svc || !w->o->svc->paused)
+    if (!w->o->paused)
         return RULE_PASS;
     return walk_say(w, RULE_STOP, "Paused", "spec.managementPolicy is Paused: nothing is changed");
 }

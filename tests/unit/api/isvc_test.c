@@ -116,7 +116,7 @@ static void the_smallest_gets_safe_defaults(void **state)
     assert_int_equal(s.redis.persistence, REDIS_APPEND_ONLY);
     assert_int_equal(s.redis.max_memory_bytes, 402653184);
     assert_null(s.redis.secret_name);
-    assert_false(s.redis.is_valkey || s.redis.ephemeral || s.redis.delete_volumes || s.paused || s.deleting);
+    assert_false(s.redis.is_valkey || s.redis.ephemeral || s.redis.delete_volumes || s.deleting);
     assert_string_equal(s.uid, "");
     isvc_done(&s);
 }
@@ -135,7 +135,7 @@ static void all_of_it_is_read(void **state)
     (void)state;
 
     assert_int_equal(decode(text, &s, &e), 0);
-    assert_true(s.paused && s.deleting && s.predictor.autoscaled);
+    assert_true(s.deleting && s.predictor.autoscaled);
     assert_int_equal(s.generation, 3);
     assert_string_equal(s.resource_version, "7");
     assert_int_equal(s.predictor.port, 9000);

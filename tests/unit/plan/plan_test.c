@@ -414,7 +414,7 @@ static void deleting_and_paused_stop_the_walk(void **state)
 {
     struct world *w = *state;
 
-    w->svc.paused = true;
+    w->o.paused = true;
     step(w);
     assert_string_equal(w->plan.reason, "Paused");
     assert_int_equal(w->plan.n_actions, 0);

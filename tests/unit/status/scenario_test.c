@@ -30,7 +30,7 @@ struct stage {
     bool pods_run;
     struct isvc svc;
     struct err spec_err;
-    bool spec_ok, deleting, knows_password;
+    bool spec_ok, paused, deleting, knows_password;
     int64_t generation, now_ms;
     cJSON *status;
     struct record rec[N_CHILDREN];
@@ -82,7 +82,8 @@ static void observe_redis(struct stage *s)
 static void observe(struct stage *s)
 {
     s->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = s->generation,
-                              .deleting = s->deleting, .svc = s->spec_ok ? &s->svc : NULL, .spec_err = s->spec_err,
+                              .deleting = s->deleting, .paused = s->paused,
+                              .svc = s->spec_ok ? &s->svc : NULL, .spec_err = s->spec_err,
                               .status = s->status, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
     assert_int_equal(latch_from_status(s->status, &s->o.redis.latch, &s->spec_err), 0);
     observe_children(s);
@@ -261,6 +262,7 @@ static void do_spec(struct stage *s, const char *block)
         fail_msg("%s", e.msg);
     if (s->spec_ok)
         isvc_done(&s->svc);
+    s->paused = str_eq(json_get_str(docs->child, "spec.managementPolicy"), "Paused");
     s->spec_ok = isvc_decode(docs->child, &s->svc, &s->spec_err) == 0;
 }
 
