@@ -11,6 +11,7 @@
 #include "cache/record.h"
 #include "desired/desired.h"
 #include "slots/form.h"
+#include "slots/heal.h"
 #include "slots/verdict.h"
 
 enum secret_state {
@@ -40,6 +41,7 @@ struct redis_seen {
     const struct node_view *views; /* one per member; NULL: not asked in this pass */
     const char *blocked;           /* why nobody could be asked: a sentence; NULL: asked, or nobody there */
     struct settle settle;          /* from the last pass */
+    struct heal_memory heal;       /* the same */
     enum secret_state secret;
     bool password_is_known;        /* by the running servers: held, or remembered */
     const char *password;          /* what the Secret should hold; NULL: cannot be known */

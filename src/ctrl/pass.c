@@ -150,6 +150,7 @@ static void decide(struct pass *p)
 
     pass_refresh(p);
     p->o.redis.settle = t->settle;
+    p->o.redis.heal = t->heal;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
     p->o.redis.password = t->password;
@@ -157,6 +158,7 @@ static void decide(struct pass *p)
     p->o.redis.problem = t->secret_problem;
     plan_step(&p->o, &p->plan);
     t->settle = p->plan.redis.settle;
+    t->heal = p->plan.redis.heal;
     show(t, &p->plan);
     say(p);
     act_run(p);

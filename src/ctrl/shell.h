@@ -36,6 +36,7 @@ struct track {
     char *secret_problem;         /* of SECRET_BAD */
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
+    struct heal_memory heal;
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */

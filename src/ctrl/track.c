@@ -99,5 +99,6 @@ void tracks_doubt(struct ctrl *c)
         t->secret_read_ms = 0;
         t->password_is_doubted = true;
         t->settle = (struct settle){ 0 };
+        t->heal = (struct heal_memory){ 0 };
     }
 }

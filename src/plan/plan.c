@@ -111,6 +111,7 @@ void plan_step(const struct observed *o, struct plan *out)
 
     *out = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
     out->redis.settle = o->redis.settle;
+    out->redis.heal = o->redis.heal;
     for (size_t i = 0; i < COUNT(rules); i++) {
         enum verdict_of_rule r = rules[i].check(&w);
 

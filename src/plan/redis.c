@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "rules.h"
-#include "slots/join.h"
+#include "slots/heal.h"
 
 static void reason_from(struct redis_outcome *r, const char *text)
 {
@@ -99,24 +99,36 @@ static enum verdict_of_rule form(struct walk *w)
     return how;
 }
 
-static enum verdict_of_rule join(struct walk *w)
+/* What a person gave up, in words that the schema has checked; NULL: nothing. */
+static const struct slot_set *accepted_loss(const struct walk *w, struct slot_set *out)
+{
+    const char *text = w->o->svc ? w->o->svc->redis.accept_loss : NULL;
+    struct err e;
+
+    return text && slot_set_parse(text, out, &e) == 0 ? out : NULL;
+}
+
+static enum verdict_of_rule heal(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;
     struct redis_outcome *r = &w->p->redis;
+    struct heal_input in = { .x = &seen->expected, .views = seen->views, .v = &r->verdict, .now_ms = w->o->now_ms };
     enum verdict_of_rule how = RULE_PASS;
-    struct join_step s;
+    struct slot_set accepted;
+    struct heal_step s;
 
     if (form_plan_record(&r->plan, &seen->expected, seen->views))
         w->p->status_first = true;
-    join_step_init(&s);
-    join_step(&seen->expected, seen->views, &r->verdict, &s);
-    if (s.action != JOIN_NONE)
+    in.accept_loss = accepted_loss(w, &accepted);
+    heal_step_init(&s);
+    heal_step(&in, &r->heal, &s);
+    if (s.action != HEAL_NONE)
         reason_from(r, s.reason);
-    if (s.action == JOIN_REFUSE)
+    if (s.action == HEAL_REFUSE)
         how = walk_stall(w, RULE_HOLD, "RedisNeedsYou", "%s", s.reason);
-    else if (s.action != JOIN_NONE)
-        walk_redis_step(w, &s.commands, join_action_name(s.action), s.again_ms);
-    join_step_done(&s);
+    else if (s.action != HEAL_NONE)
+        walk_redis_step(w, &s.commands, heal_action_name(s.action), s.again_ms);
+    heal_step_done(&s);
     return how;
 }
 
@@ -137,7 +149,7 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
         return RULE_PASS;
     }
     judge(w);
-    return r->bootstrapped ? join(w) : form(w);
+    return r->bootstrapped ? heal(w) : form(w);
 }
 
 enum verdict_of_rule rule_redis_size(struct walk *w)

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "slots/form.h"
-#include "slots/join.h"
+#include "slots/heal.h"
 
 #define NODES 6
 
@@ -25,25 +25,26 @@ static void hear(const char *text, size_t len, struct node_view *v)
         (void)!view_parse_cluster_info(gap + 2, len - n - 1, v, &e);
 }
 
-static void check_join(const struct expected *x, const struct node_view *views)
+static void check_heal(const struct expected *x, const struct node_view *views)
 {
     struct verdict v;
-    struct join_step s;
+    struct heal_memory memory = { 0 };
+    struct heal_step s;
 
     verdict_judge(x, views, NODES, &v);
     assert(v.slots_ok >= 0 && v.slots_ok <= SLOT_COUNT);
     assert(v.state != REDIS_HEALTHY || v.slots_ok == SLOT_COUNT);
     for (size_t p = 0; p < N_PREDICATES; p++)
         assert(v.holds[p] == (v.evidence[p][0] == '\0'));
-    join_step_init(&s);
-    join_step(x, views, &v, &s);
+    heal_step_init(&s);
+    heal_step(&(struct heal_input){ .x = x, .views = views, .v = &v }, &memory, &s);
     assert(v.state != REDIS_UNKNOWN || s.commands.n == 0);
     for (size_t i = 0; i < s.commands.n; i++) {
         assert(s.commands.items[i].member < NODES);
         assert(views[s.commands.items[i].member].reach == REACH_OK);
         assert(s.commands.items[i].kind != CMD_ADD_SLOTS && s.commands.items[i].kind != CMD_SET_EPOCH);
     }
-    join_step_done(&s);
+    heal_step_done(&s);
 }
 
 static void check_form(const struct expected *x, const struct node_view *views)
@@ -84,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             hear(rest, (size_t)((cut ? cut : end) - rest), &views[i]);
         rest = cut ? cut + 4 : end;
     }
-    check_join(&x, views);
+    check_heal(&x, views);
     check_form(&x, views);
     for (size_t i = 0; i < NODES; i++)
         view_done(&views[i]);

@@ -140,7 +140,7 @@ static void a_dead_replica_degrades(void **state)
     assert_true(lab.views[5].refused);
     assert_non_null(strstr(lab.v.evidence[P_REACH], "redis-5"));
     lab_launch(&lab, 5, lab.members[5].port);
-    if (!lab_join(&lab, 20, false))
+    if (!lab_heal(&lab, 20, false))
         fail_msg("%s", lab.error);
     assert_true(lab_referee(&lab));
 }
@@ -158,7 +158,7 @@ static void a_dead_master_is_partial_then_failed_over(void **state)
     assert_true(lab_wait(&lab, REDIS_DEGRADED, 20));
     assert_int_equal(lab.v.slots_ok, SLOT_COUNT);
     lab_launch(&lab, 0, lab.members[0].port);
-    if (!lab_join(&lab, 20, false))
+    if (!lab_heal(&lab, 20, false))
         fail_msg("%s", lab.error);
     assert_true(lab_referee(&lab));
     assert_true(lab_cli(&lab, 1, "GET k", "v"));
@@ -179,7 +179,7 @@ static void a_frozen_master_meets_its_deadline(void **state)
     assert_int_equal(lab.v.state, REDIS_UNKNOWN); /* the others still see it well */
     assert_true(lab_wait(&lab, REDIS_DEGRADED, 20));
     kill(lab.pids[0], SIGCONT);
-    if (!lab_join(&lab, 20, false))
+    if (!lab_heal(&lab, 20, false))
         fail_msg("%s", lab.error);
     assert_true(lab_referee(&lab));
 }
@@ -195,7 +195,7 @@ static void all_move_and_nobody_fails_over(void **state)
     for (size_t i = 0; i < lab.n; i++)
         lab_launch(&lab, i, lab_free_port());
     assert_true(lab_all_up(&lab));
-    if (!lab_join(&lab, 40, true))
+    if (!lab_heal(&lab, 40, true))
         fail_msg("%s", lab.error);
     for (size_t i = 0; i < lab.n; i++)
         assert_int_equal(view_owns_slots(&lab.views[i]), !lab.plan.seats[i].replica);
@@ -246,7 +246,7 @@ static void a_new_pod_takes_the_place_of_a_lost_master(void **state)
     lab_kill(&lab, 0);
     lab_wipe(&lab, 0);
     lab_launch(&lab, 0, lab_free_port());
-    if (!lab_join(&lab, 40, true))
+    if (!lab_heal(&lab, 40, true))
         fail_msg("%s", lab.error);
     assert_string_not_equal(lab.views[0].id, lost);
     assert_true(lab.views[0].is_replica);

@@ -24,7 +24,7 @@
 #include "base/mem.h"
 #include "redis/apply.h"
 #include "slots/form.h"
-#include "slots/join.h"
+#include "slots/heal.h"
 
 #define LAB_MAX 8
 #define LAB_NODE_TIMEOUT_MS 1000
@@ -44,6 +44,7 @@ struct lab {
     struct node_view *views;
     struct verdict v;
     struct settle settle;
+    struct heal_memory heal;
     enum reply_class worst;
     char error[256];
 };
@@ -303,27 +304,27 @@ static inline enum form_action lab_form(struct lab *l, bool crash)
 }
 
 /* Mends until healthy and nothing is left to do. */
-static inline bool lab_join(struct lab *l, int seconds, bool verbose)
+static inline bool lab_heal(struct lab *l, int seconds, bool verbose)
 {
-    struct join_step s;
+    struct heal_step s;
     bool done = false;
     int64_t start = loop_now_ms();
 
-    join_step_init(&s);
+    heal_step_init(&s);
     for (int64_t until = lab_until(seconds); !done && loop_now_ms() < until;) {
         lab_look(l);
-        join_step(&l->x, l->views, &l->v, &s);
-        done = s.action == JOIN_NONE && l->v.state == REDIS_HEALTHY;
+        heal_step(&(struct heal_input){ .x = &l->x, .views = l->views, .v = &l->v, .now_ms = loop_now_ms() }, &l->heal, &s);
+        done = s.action == HEAL_NONE && l->v.state == REDIS_HEALTHY;
         if (verbose)
             print_message("%5lld ms %-9s %2zu %s %s\n", (long long)(loop_now_ms() - start),
-                          join_action_name(s.action), s.commands.n, redis_state_name(l->v.state), s.reason);
+                          heal_action_name(s.action), s.commands.n, redis_state_name(l->v.state), s.reason);
         if (s.commands.n)
             lab_apply(l, &s.commands);
         if (!done)
             usleep((useconds_t)s.again_ms * 1000);
     }
-    snprintf(l->error, sizeof(l->error), "%s: %s", join_action_name(s.action), s.reason);
-    join_step_done(&s);
+    snprintf(l->error, sizeof(l->error), "%s: %s", heal_action_name(s.action), s.reason);
+    heal_step_done(&s);
     return done;
 }
 

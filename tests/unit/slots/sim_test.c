@@ -22,6 +22,7 @@ struct sim {
     char doing[300];
     unsigned written; /* shards that ever held data */
     int n_refused;
+    struct heal_memory memory;
 };
 
 static struct sim sim;
@@ -69,24 +70,24 @@ static void pass_form(struct sim *s, const struct node_view *views, bool reliabl
     form_step_done(&step);
 }
 
-static void pass_join(struct sim *s, const struct node_view *views, bool reliable)
+static void pass_heal(struct sim *s, const struct node_view *views, bool reliable)
 {
-    struct join_step step;
+    struct heal_step step;
     struct verdict v;
 
     verdict_judge(&s->w.x, views, (size_t)s->w.n_pods, &v);
-    join_step_init(&step);
-    join_step(&s->w.x, views, &v, &step);
-    snprintf(s->doing, sizeof(s->doing), "join %s %s: %s", redis_state_name(v.state), join_action_name(step.action),
+    heal_step_init(&step);
+    heal_step(&(struct heal_input){ .x = &s->w.x, .views = views, .v = &v, .now_ms = s->w.now_ms }, &s->memory, &step);
+    snprintf(s->doing, sizeof(s->doing), "heal %s %s: %s", redis_state_name(v.state), heal_action_name(step.action),
              step.reason);
-    s->calm = step.action == JOIN_NONE && v.state == REDIS_HEALTHY;
-    s->n_refused += step.action == JOIN_REFUSE;
+    s->calm = step.action == HEAL_NONE && v.state == REDIS_HEALTHY;
+    s->n_refused += step.action == HEAL_REFUSE;
     if (v.state == REDIS_UNKNOWN)
         assert_int_equal(step.commands.n, 0);
     for (size_t i = 0; i < step.commands.n; i++)
         assert_int_not_equal(step.commands.items[i].kind, CMD_ADD_SLOTS);
     send(s, &step.commands, reliable);
-    join_step_done(&step);
+    heal_step_done(&step);
 }
 
 static void pass(struct sim *s, bool reliable)
@@ -94,7 +95,7 @@ static void pass(struct sim *s, bool reliable)
     struct node_view *views = w_look(&s->w);
 
     if (s->bootstrapped)
-        pass_join(s, views, reliable);
+        pass_heal(s, views, reliable);
     else
         pass_form(s, views, reliable);
     views_free(views, (size_t)s->w.n_pods);

@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "slots/form.h"
-#include "slots/join.h"
+#include "slots/heal.h"
 
 #define W_PODS 9
 #define W_IDS 64

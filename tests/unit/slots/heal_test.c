@@ -13,20 +13,22 @@
 static struct world world;
 static struct node_view *views;
 static struct verdict v;
-static struct join_step step;
+static struct heal_step step;
+static struct heal_memory memory;
 
 static void look(void)
 {
     views_free(views, (size_t)world.n_pods);
     views = w_look(&world);
     verdict_judge(&world.x, views, (size_t)world.n_pods, &v);
-    join_step(&world.x, views, &v, &step);
+    heal_step(&(struct heal_input){ .x = &world.x, .views = views, .v = &v, .now_ms = world.now_ms }, &memory, &step);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    join_step_init(&step);
+    heal_step_init(&step);
+    memory = (struct heal_memory){ 0 };
     w_init(&world, 3, 1, 1);
     w_form(&world);
     look();
@@ -38,7 +40,7 @@ static int teardown(void **state)
     (void)state;
     views_free(views, (size_t)world.n_pods);
     views = NULL;
-    join_step_done(&step);
+    heal_step_done(&step);
     return 0;
 }
 
@@ -55,7 +57,7 @@ static void pass_ms(int ms)
 }
 
 /* Looks and obeys until the action comes; what it says must contain the words. */
-static void expect(enum join_action want, const char *words)
+static void expect(enum heal_action want, const char *words)
 {
     for (int i = 0; i < 300; i++) {
         look();
@@ -64,14 +66,14 @@ static void expect(enum join_action want, const char *words)
         send_all();
         w_tick(&world);
     }
-    fail_msg("instead of %s: %s %s", join_action_name(want), join_action_name(step.action), step.reason);
+    fail_msg("instead of %s: %s %s", heal_action_name(want), heal_action_name(step.action), step.reason);
 }
 
 static void health_needs_nothing(void **state)
 {
     (void)state;
 
-    assert_int_equal(step.action, JOIN_NONE);
+    assert_int_equal(step.action, HEAL_NONE);
     assert_int_equal(step.commands.n, 0);
 }
 
@@ -84,7 +86,7 @@ static void unknown_changes_nothing(void **state)
     w_start(&world, 5, true);
     look();
     assert_int_equal(v.state, REDIS_UNKNOWN);
-    assert_int_equal(step.action, JOIN_WAIT);
+    assert_int_equal(step.action, HEAL_WAIT);
     assert_int_equal(step.commands.n, 0);
 }
 
@@ -94,11 +96,11 @@ static void one_that_moves_is_introduced(void **state)
 
     w_start(&world, 5, true);
     look();
-    assert_int_equal(step.action, JOIN_MEET);
+    assert_int_equal(step.action, HEAL_MEET);
     assert_int_equal(step.commands.n, 5); /* everyone else to redis-5; it knows them all */
     for (size_t i = 0; i < step.commands.n; i++)
         assert_string_equal(step.commands.items[i].ip, world.ips[5]);
-    expect(JOIN_NONE, "");
+    expect(HEAL_NONE, "");
 }
 
 static void when_all_move_failover_is_suspended_first(void **state)
@@ -110,14 +112,14 @@ static void when_all_move_failover_is_suspended_first(void **state)
         world.node[world.id_of[i]].armed = true;
     }
     look();
-    assert_int_equal(step.action, JOIN_SUSPEND);
+    assert_int_equal(step.action, HEAL_SUSPEND);
     assert_int_equal(step.commands.n, 6);
     send_all();
     look();
-    assert_int_equal(step.action, JOIN_MEET);
+    assert_int_equal(step.action, HEAL_MEET);
     assert_int_equal(step.commands.n, 30);
-    expect(JOIN_ARM, "failover allowed");
-    expect(JOIN_NONE, "");
+    expect(HEAL_ARM, "failover allowed");
+    expect(HEAL_NONE, "");
 }
 
 static void a_stale_replica_is_told_again(void **state)
@@ -127,11 +129,11 @@ static void a_stale_replica_is_told_again(void **state)
     world.node[4].link_ip = 199;
     pass_ms(200);
     look();
-    assert_int_equal(step.action, JOIN_REPLICATE);
+    assert_int_equal(step.action, HEAL_REPLICATE);
     assert_int_equal(step.commands.n, 1);
     assert_int_equal(step.commands.items[0].member, 4);
     assert_string_equal(step.commands.items[0].id, views[1].id);
-    expect(JOIN_NONE, "");
+    expect(HEAL_NONE, "");
 }
 
 static void an_election_is_left_alone(void **state)
@@ -141,7 +143,7 @@ static void an_election_is_left_alone(void **state)
     w_kill(&world, 0);
     pass_ms(500);
     look();
-    assert_int_equal(step.action, JOIN_WAIT);
+    assert_int_equal(step.action, HEAL_WAIT);
     assert_int_equal(step.commands.n, 0);
     pass_ms(6000);
     look();
@@ -156,14 +158,14 @@ static void a_new_pod_follows_who_lacks_a_replica(void **state)
     w_wipe(&world, 4);
     w_start(&world, 4, true);
     look();
-    assert_int_equal(step.action, JOIN_MEET);
-    expect(JOIN_REPLICATE, "redis-4 is new and empty: it becomes a replica of redis-1");
+    assert_int_equal(step.action, HEAL_MEET);
+    expect(HEAL_REPLICATE, "redis-4 is new and empty: it becomes a replica of redis-1");
     assert_int_equal(step.commands.n, 1);
     send_all();
-    expect(JOIN_FORGET, "belongs to no pod any more");
+    expect(HEAL_FORGET, "belongs to no pod any more");
     assert_in_range(step.commands.n, 5, 6); /* the new pod may never have heard of it */
     send_all();
-    expect(JOIN_NONE, "");
+    expect(HEAL_NONE, "");
 }
 
 /* The others hold the id that a pod lost for alive until a node timeout has passed. */
@@ -179,13 +181,13 @@ static void a_lost_id_is_no_foreign_node(void **state)
         for (int k = 0; k < world.n_pods; k++)
             for (size_t r = 0; r < views[k].n_rows; r++)
                 views[k].rows[r].connected = true;
-        join_step(&world.x, views, &v, &step);
-        if (step.action == JOIN_REFUSE)
+        heal_step(&(struct heal_input){ .x = &world.x, .views = views, .v = &v, .now_ms = world.now_ms }, &memory, &step);
+        if (step.action == HEAL_REFUSE)
             fail_msg("%s", step.reason);
         send_all();
         w_tick(&world);
     }
-    expect(JOIN_NONE, "");
+    expect(HEAL_NONE, "");
 }
 
 static void a_pod_with_a_past_of_its_own_is_not_introduced(void **state)
@@ -196,7 +198,7 @@ static void a_pod_with_a_past_of_its_own_is_not_introduced(void **state)
     w_start(&world, 4, true);
     world.node[world.id_of[4]].data = 7;
     look();
-    assert_int_equal(step.action, JOIN_REFUSE);
+    assert_int_equal(step.action, HEAL_REFUSE);
     assert_int_equal(step.commands.n, 0);
     assert_non_null(strstr(step.reason, "redis-4 has data"));
 }
@@ -209,7 +211,7 @@ static void an_orphan_with_the_last_copy_is_armed(void **state)
     w_kill(&world, 0);
     pass_ms(500);
     look();
-    assert_int_equal(step.action, JOIN_ARM);
+    assert_int_equal(step.action, HEAL_ARM);
     assert_int_equal(step.commands.n, 1);
     assert_int_equal(step.commands.items[0].member, 3);
 }
@@ -222,7 +224,7 @@ static void an_orphan_that_never_copied_is_not(void **state)
     w_kill(&world, 0);
     pass_ms(500);
     look();
-    assert_int_equal(step.action, JOIN_WAIT);
+    assert_int_equal(step.action, HEAL_WAIT);
 }
 
 static void lost_slots_are_never_given_out(void **state)
@@ -233,7 +235,7 @@ static void lost_slots_are_never_given_out(void **state)
     w_wipe(&world, 3);
     w_start(&world, 0, true);
     w_start(&world, 3, true);
-    expect(JOIN_REFUSE, "slots 0-5460 have no owner though every pod is here: their data is lost");
+    expect(HEAL_REFUSE, "slots 0-5460 have no owner though every pod is here: their data is lost");
     assert_int_equal(step.commands.n, 0);
     assert_true(step.again_ms > 0);
 }
@@ -247,7 +249,7 @@ static void all_pods_new_is_no_bootstrap(void **state)
         w_start(&world, i, true);
     }
     look();
-    assert_int_equal(step.action, JOIN_REFUSE);
+    assert_int_equal(step.action, HEAL_REFUSE);
     assert_non_null(strstr(step.reason, "no pod that answers remembers the cluster"));
 }
 
@@ -271,5 +273,5 @@ int main(void)
         WITH_SIX(all_pods_new_is_no_bootstrap),
     };
 
-    return cmocka_run_group_tests_name("joining", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("healing", tests, NULL, NULL);
 }

@@ -1,0 +1,100 @@
+#include "slots/heal_parts.h"
+#include "slots/tell.h"
+
+#define MESH_MAX_NODES 32
+
+bool heal_unknown(struct heal *h)
+{
+    return h->v->state == REDIS_UNKNOWN && heal_stop(h, HEAL_WAIT, HEAL_WAIT_MS, "unknown, nothing is changed: %.120s",
+                                                verdict_why(h->v));
+}
+
+static size_t find_hub(const struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++)
+        if (merged_owns(&h->m, i))
+            return i;
+    for (size_t i = 0; i < h->m.n; i++)
+        if (heal_is_up(h, i) && h->m.views[i].n_rows > 1)
+            return i;
+    return MERGED_NONE;
+}
+
+bool heal_cluster_exists(struct heal *h)
+{
+    h->hub = find_hub(h);
+    return h->hub == MERGED_NONE &&
+           heal_stop(h, HEAL_REFUSE, HEAL_LATER_MS, "no pod that answers remembers the cluster: its data is lost or elsewhere");
+}
+
+/* Someone has it at an address where it is no more. */
+static bool has_moved(const struct heal *h, size_t i)
+{
+    for (size_t k = 0; k < h->m.n; k++) {
+        const struct view_row *r = k != i && heal_is_up(h, k) ? view_find(&h->m.views[k], h->m.me[i]->id) : NULL;
+
+        if (r && !merged_at(&h->m, r, i))
+            return true;
+    }
+    return false;
+}
+
+/* Does anybody else who is up have a row for this member? */
+static bool is_known(const struct heal *h, size_t i)
+{
+    for (size_t k = 0; k < h->m.n; k++)
+        if (k != i && heal_is_up(h, k) && view_find(&h->m.views[k], h->m.me[i]->id))
+            return true;
+    return false;
+}
+
+/* When most owners moved, replicas would take their silence for death before the news arrives. */
+bool heal_suspend(struct heal *h)
+{
+    size_t known = 0, moved = 0;
+
+    for (size_t i = 0; i < h->m.n; i++) {
+        known += heal_is_up(h, i) && is_known(h, i);
+        moved += heal_is_up(h, i) && has_moved(h, i);
+    }
+    if (moved * 2 <= known)
+        return false;
+    for (size_t i = 0; i < h->m.n; i++)
+        if (heal_is_up(h, i) && !heal_is_fresh(h, i) && !(h->m.me[i]->flags & NODE_NOFAILOVER))
+            commands_add(&h->out->commands, CMD_SUSPEND, i);
+    return h->out->commands.n > 0 && heal_stop(h, HEAL_SUSPEND, 0, "%zu of %zu nodes moved: no failover until they have met",
+                                          moved, known);
+}
+
+/* Does this member know anybody else who is up? */
+static bool knows_any(const struct heal *h, size_t i)
+{
+    for (size_t k = 0; k < h->m.n; k++)
+        if (k != i && heal_is_up(h, k) && view_find(&h->m.views[i], h->m.me[k]->id))
+            return true;
+    return false;
+}
+
+/* May it be introduced? A fresh node may; one that has a past must belong to ours already. */
+static bool may_meet(struct heal *h, size_t i)
+{
+    if (!heal_is_up(h, i))
+        return false;
+    if (i == h->hub || is_known(h, i) || knows_any(h, i) || heal_is_fresh(h, i))
+        return true;
+    heal_trouble(h, i, "has data or other nodes of its own, and is unknown to the cluster");
+    return false;
+}
+
+/* Pairs that lack an address; all of them while that is few messages, else those with the hub. */
+bool heal_meet(struct heal *h)
+{
+    bool mesh = h->m.n <= MESH_MAX_NODES;
+
+    for (size_t a = 0; a < h->m.n; a++)
+        for (size_t b = 0; b < h->m.n && may_meet(h, a); b++)
+            if (a != b && (mesh || a == h->hub || b == h->hub) && may_meet(h, b))
+                tell_meet(&h->out->commands, &h->m, a, b);
+    return h->out->commands.n > 0 && heal_stop(h, HEAL_MEET, HEAL_WAIT_MS, "introducing nodes: %zu pairs lack an address",
+                                          h->out->commands.n);
+}

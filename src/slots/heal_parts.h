@@ -1,0 +1,62 @@
+/*
+ * slots/heal_parts.h - what the files of healing share: the cluster as this pass sees it, and the
+ * rules of each file.
+ *
+ * Pure. A rule returns true when it has decided the step.
+ */
+#ifndef SRC_SLOTS_HEAL_PARTS_H
+#define SRC_SLOTS_HEAL_PARTS_H
+
+#include "slots/heal.h"
+#include "slots/merged.h"
+
+#define HEAL_WAIT_MS 250
+#define HEAL_LATER_MS 2000 /* for what a person has to mend */
+
+struct heal {
+    struct merged m;
+    const struct heal_input *in;
+    const struct verdict *v;
+    struct heal_memory *mem;
+    struct heal_step *out;
+    size_t hub;          /* a node that knows the cluster; MERGED_NONE: nobody does */
+    const char *trouble; /* what only a person can mend; reported when nothing else is to be done */
+    size_t trouble_at;
+};
+
+bool heal_stop(struct heal *h, enum heal_action action, int again_ms, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void heal_trouble(struct heal *h, size_t i, const char *what); /* the first one counts */
+const char *heal_name(const struct heal *h, size_t i);
+int64_t heal_node_timeout_ms(const struct heal *h);
+
+bool heal_is_up(const struct heal *h, size_t i);
+bool heal_is_fresh(const struct heal *h, size_t i);
+/* Its role is decided elsewhere: by a resize that adds or removes it. */
+bool heal_is_reserved(const struct heal *h, size_t i);
+bool heal_started_lately(const struct heal *h, size_t i);
+/* An id that is no member's, nor that of a pod that is restarting. */
+bool heal_is_stranger(const struct heal *h, const struct view_row *row);
+/* By this node's own clock: the newest sign of life it has of anyone, less that of the row. */
+int64_t heal_silent_ms(const struct node_view *v, const struct view_row *row);
+
+/* heal_address.c */
+bool heal_unknown(struct heal *h);
+bool heal_cluster_exists(struct heal *h);
+bool heal_suspend(struct heal *h);
+bool heal_meet(struct heal *h);
+
+/* heal_replicas.c */
+bool heal_stale_replication(struct heal *h);
+bool heal_replacement(struct heal *h);
+bool heal_balance(struct heal *h);
+bool heal_arm(struct heal *h);
+
+/* heal_forget.c */
+bool heal_forget(struct heal *h);
+bool heal_strangers(struct heal *h);
+
+/* heal_slots.c */
+bool heal_lost_slots(struct heal *h);
+
+#endif

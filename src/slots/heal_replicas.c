@@ -1,0 +1,181 @@
+#include "base/str.h"
+#include "slots/heal_parts.h"
+#include "slots/tell.h"
+
+/* Whom this replica should follow: its master, or, when that was demoted, the master's master. */
+static size_t rightful_master(const struct heal *h, size_t replica)
+{
+    size_t master = merged_find(&h->m, h->m.me[replica]->master_id);
+
+    if (master != MERGED_NONE && h->m.me[master]->flags & NODE_REPLICA)
+        master = merged_find(&h->m, h->m.me[master]->master_id);
+    return master != replica ? master : MERGED_NONE;
+}
+
+bool heal_stale_replication(struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++) {
+        bool is_replica = heal_is_up(h, i) && h->m.me[i]->flags & NODE_REPLICA;
+        size_t master = is_replica ? rightful_master(h, i) : MERGED_NONE;
+
+        if (master == MERGED_NONE || merged_follows(&h->m, i, master) || !tell_knows(&h->m, i, master))
+            continue;
+        tell_id(&h->out->commands, CMD_REPLICATE, i, h->m.me[master]->id);
+        heal_stop(h, HEAL_REPLICATE, HEAL_WAIT_MS, "%s follows %.60s:%u, its master is %s", heal_name(h, i),
+             h->m.views[i].master_host, h->m.views[i].master_port, heal_name(h, master));
+    }
+    return h->out->commands.n > 0;
+}
+
+/* Followers, counting those promised in this step and the silent ones that may come back. */
+static size_t followers(const struct heal *h, size_t owner)
+{
+    const struct node_view *v = &h->m.views[owner];
+    size_t n = merged_followers(&h->m, owner);
+
+    for (size_t r = 0; r < v->n_rows; r++)
+        n += str_eq(v->rows[r].master_id, v->id) && merged_find(&h->m, v->rows[r].id) == MERGED_NONE &&
+             merged_silent_at(&h->m, &v->rows[r]) != MERGED_NONE;
+    for (size_t c = 0; c < h->out->commands.n; c++)
+        n += str_eq(h->out->commands.items[c].id, v->id);
+    return n;
+}
+
+static bool is_beside(const struct heal *h, size_t a, size_t b)
+{
+    const struct member *x = &h->m.x->members[a], *y = &h->m.x->members[b];
+
+    return (!str_empty(x->node) && str_eq(x->node, y->node)) || (!str_empty(x->zone) && str_eq(x->zone, y->zone));
+}
+
+/* The owner that lacks replicas most; of equals one that runs elsewhere. */
+static size_t neediest(const struct heal *h, size_t newcomer)
+{
+    size_t best = MERGED_NONE, best_has = 0;
+
+    for (size_t i = 0; i < h->m.n; i++) {
+        size_t has = merged_owns(&h->m, i) ? followers(h, i) : SIZE_MAX;
+
+        if (has >= (size_t)h->m.x->replicas_per_shard || !tell_knows(&h->m, newcomer, i))
+            continue;
+        if (best == MERGED_NONE || has < best_has ||
+            (has == best_has && is_beside(h, newcomer, best) && !is_beside(h, newcomer, i))) {
+            best = i;
+            best_has = has;
+        }
+    }
+    return best;
+}
+
+bool heal_replacement(struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++) {
+        size_t owner;
+
+        if (!heal_is_up(h, i) || !(h->m.me[i]->flags & NODE_MASTER) || merged_owns(&h->m, i) || h->m.views[i].n_rows < 2)
+            continue;
+        if (h->m.views[i].keys != 0) {
+            if (!heal_started_lately(h, i)) /* a master that was replaced meanwhile becomes a replica by itself */
+                heal_trouble(h, i, "owns no slots but holds keys");
+            continue;
+        }
+        owner = neediest(h, i);
+        if (owner == MERGED_NONE)
+            continue;
+        tell_id(&h->out->commands, CMD_REPLICATE, i, h->m.me[owner]->id);
+        heal_stop(h, HEAL_REPLICATE, HEAL_WAIT_MS, "%s is new and empty: it becomes a replica of %s", heal_name(h, i),
+             heal_name(h, owner));
+    }
+    return h->out->commands.n > 0;
+}
+
+/* A replica of an owner that has more than its share; one that is not armed comes first. */
+static size_t surplus_replica(const struct heal *h)
+{
+    size_t found = MERGED_NONE;
+
+    for (size_t i = 0; i < h->m.n; i++) {
+        bool follows = heal_is_up(h, i) && h->m.me[i]->flags & NODE_REPLICA;
+        size_t master = follows ? merged_find(&h->m, h->m.me[i]->master_id) : MERGED_NONE;
+
+        if (master == MERGED_NONE || merged_followers(&h->m, master) <= (size_t)h->m.x->replicas_per_shard)
+            continue;
+        if (h->m.me[i]->flags & NODE_NOFAILOVER)
+            return i;
+        if (found == MERGED_NONE)
+            found = i;
+    }
+    return found;
+}
+
+/* A replica of a master that is gone for good and whose slots others serve. */
+static size_t orphan_replica(const struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++) {
+        const struct view_row *master = NULL;
+
+        if (!heal_is_up(h, i) || !h->m.me[i]->master_id[0] || merged_find(&h->m, h->m.me[i]->master_id) != MERGED_NONE)
+            continue;
+        master = view_find(&h->m.views[i], h->m.me[i]->master_id);
+        if (!master || master->n_ranges == 0)
+            return i;
+    }
+    return MERGED_NONE;
+}
+
+/* A newcomer went to one shard while the pod that returned later belonged there too, or a replica
+ * missed its master's end. What moves must not be elected before it has copied its new master:
+ * until then it is not armed. */
+bool heal_balance(struct heal *h)
+{
+    size_t i, owner;
+
+    if (h->m.n_up < h->m.n || !h->v->serving || !h->v->holds[P_CLOSED])
+        return false;
+    i = orphan_replica(h);
+    if (i == MERGED_NONE && h->v->holds[P_CONSENSUS])
+        i = surplus_replica(h);
+    owner = i != MERGED_NONE ? neediest(h, i) : MERGED_NONE;
+    if (owner == MERGED_NONE)
+        return false;
+    if (!(h->m.me[i]->flags & NODE_NOFAILOVER)) {
+        commands_add(&h->out->commands, CMD_SUSPEND, i);
+        return heal_stop(h, HEAL_SUSPEND, 0, "%s has to move: no failover until it is in sync there", heal_name(h, i));
+    }
+    tell_id(&h->out->commands, CMD_REPLICATE, i, h->m.me[owner]->id);
+    return heal_stop(h, HEAL_REPLICATE, HEAL_WAIT_MS, "%s is not needed where it is, %s lacks a replica", heal_name(h, i),
+                heal_name(h, owner));
+}
+
+/* Its master is gone, and it was in sync once: the copy that an election should choose. Whether it
+ * is recent enough, Redis judges itself (cluster-replica-validity-factor). */
+static bool is_orphan_with_data(const struct heal *h, size_t i)
+{
+    const struct node_view *v = &h->m.views[i];
+
+    return h->v->holds[P_QUORUM] && v->is_replica && v->offset > 0 && !v->sync_in_progress && !v->loading;
+}
+
+static bool may_arm(const struct heal *h, size_t i)
+{
+    bool calm = h->v->serving && h->v->holds[P_SLOTS];
+    size_t master;
+
+    if (!heal_is_up(h, i) || !(h->m.me[i]->flags & NODE_NOFAILOVER))
+        return false;
+    if (merged_owns(&h->m, i))
+        return calm;
+    master = merged_find(&h->m, h->m.me[i]->master_id);
+    if (master == MERGED_NONE)
+        return is_orphan_with_data(h, i);
+    return calm && merged_owns(&h->m, master) && merged_in_sync(&h->m, i, master, NULL);
+}
+
+bool heal_arm(struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++)
+        if (may_arm(h, i))
+            commands_add(&h->out->commands, CMD_ARM, i);
+    return h->out->commands.n > 0 && heal_stop(h, HEAL_ARM, 0, "in sync: failover allowed on %zu nodes",
+                                          h->out->commands.n);
+}
