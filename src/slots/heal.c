@@ -49,6 +49,11 @@ bool heal_is_fresh(const struct heal *h, size_t i)
     return heal_is_up(h, i) && view_is_fresh(&h->m.views[i], NULL);
 }
 
+bool heal_is_reserved(const struct heal *h, size_t i)
+{
+    return h->m.x->members[i].reserved || h->m.x->members[i].leaving;
+}
+
 /* Two node timeouts are enough for the others to tell it what changed while it was away. */
 bool heal_started_lately(const struct heal *h, size_t i)
 {

@@ -54,7 +54,7 @@ static size_t neediest(const struct heal *h, size_t newcomer)
     size_t best = MERGED_NONE, best_has = 0;
 
     for (size_t i = 0; i < h->m.n; i++) {
-        size_t has = merged_owns(&h->m, i) ? followers(h, i) : SIZE_MAX;
+        size_t has = merged_owns(&h->m, i) && !heal_is_reserved(h, i) ? followers(h, i) : SIZE_MAX;
 
         if (has >= (size_t)h->m.x->replicas_per_shard || !tell_knows(&h->m, newcomer, i))
             continue;
@@ -72,7 +72,8 @@ bool heal_replacement(struct heal *h)
     for (size_t i = 0; i < h->m.n; i++) {
         size_t owner;
 
-        if (!heal_is_up(h, i) || !(h->m.me[i]->flags & NODE_MASTER) || merged_owns(&h->m, i) || h->m.views[i].n_rows < 2)
+        if (!heal_is_up(h, i) || heal_is_reserved(h, i) || !(h->m.me[i]->flags & NODE_MASTER) ||
+            merged_owns(&h->m, i) || h->m.views[i].n_rows < 2)
             continue;
         if (h->m.views[i].keys != 0) {
             if (!heal_started_lately(h, i)) /* a master that was replaced meanwhile becomes a replica by itself */
@@ -95,7 +96,7 @@ static size_t surplus_replica(const struct heal *h)
     size_t found = MERGED_NONE;
 
     for (size_t i = 0; i < h->m.n; i++) {
-        bool follows = heal_is_up(h, i) && h->m.me[i]->flags & NODE_REPLICA;
+        bool follows = heal_is_up(h, i) && !heal_is_reserved(h, i) && h->m.me[i]->flags & NODE_REPLICA;
         size_t master = follows ? merged_find(&h->m, h->m.me[i]->master_id) : MERGED_NONE;
 
         if (master == MERGED_NONE || merged_followers(&h->m, master) <= (size_t)h->m.x->replicas_per_shard)
@@ -114,7 +115,8 @@ static size_t orphan_replica(const struct heal *h)
     for (size_t i = 0; i < h->m.n; i++) {
         const struct view_row *master = NULL;
 
-        if (!heal_is_up(h, i) || !h->m.me[i]->master_id[0] || merged_find(&h->m, h->m.me[i]->master_id) != MERGED_NONE)
+        if (!heal_is_up(h, i) || heal_is_reserved(h, i) || !h->m.me[i]->master_id[0] ||
+            merged_find(&h->m, h->m.me[i]->master_id) != MERGED_NONE)
             continue;
         master = view_find(&h->m.views[i], h->m.me[i]->master_id);
         if (!master || master->n_ranges == 0)

@@ -168,6 +168,44 @@ static void a_new_pod_follows_who_lacks_a_replica(void **state)
     expect(HEAL_NONE, "");
 }
 
+/* A resize decides what becomes of it: it is introduced, and that is all. */
+static void a_reserved_pod_is_introduced_and_given_nothing(void **state)
+{
+    bool met = false;
+    (void)state;
+
+    world.members[4].reserved = true;
+    w_wipe(&world, 4);
+    w_start(&world, 4, true);
+    for (int i = 0; i < 300; i++) {
+        look();
+        met |= step.action == HEAL_MEET;
+        assert_int_not_equal(step.action, HEAL_REPLICATE);
+        send_all();
+        w_tick(&world);
+    }
+    assert_true(met);
+}
+
+/* Nor is a replica taken from its shard, or given to one, when either is on its way out. */
+static void what_leaves_is_not_balanced(void **state)
+{
+    (void)state;
+
+    world.members[0].leaving = world.members[3].leaving = true;
+    world.node[world.id_of[3]].master = world.id_of[1];
+    world.node[world.id_of[3]].link_ip = world.node[world.id_of[1]].ip;
+    pass_ms(1000);
+    for (int i = 0; i < 50; i++) {
+        look();
+        assert_int_not_equal(step.action, HEAL_REPLICATE);
+        send_all();
+        w_tick(&world);
+    }
+    world.members[0].leaving = world.members[3].leaving = false;
+    expect(HEAL_REPLICATE, "redis-0 lacks a replica");
+}
+
 /* The others hold the id that a pod lost for alive until a node timeout has passed. */
 static void a_lost_id_is_no_foreign_node(void **state)
 {
@@ -265,6 +303,8 @@ int main(void)
         WITH_SIX(a_stale_replica_is_told_again),
         WITH_SIX(an_election_is_left_alone),
         WITH_SIX(a_new_pod_follows_who_lacks_a_replica),
+        WITH_SIX(a_reserved_pod_is_introduced_and_given_nothing),
+        WITH_SIX(what_leaves_is_not_balanced),
         WITH_SIX(a_lost_id_is_no_foreign_node),
         WITH_SIX(a_pod_with_a_past_of_its_own_is_not_introduced),
         WITH_SIX(an_orphan_with_the_last_copy_is_armed),
