@@ -31,6 +31,17 @@ enum command_kind {
     CMD_SAVE,              /* BGSAVE */
     CMD_ACL_SET,           /* ACL SETUSER texts... (user, rules...) */
     CMD_ACL_DELETE,        /* ACL DELUSER texts... */
+    CMD_SLOT_IMPORTING, /* CLUSTER SETSLOT first IMPORTING id; to the target */
+    CMD_SLOT_MIGRATING, /* CLUSTER SETSLOT first MIGRATING id; to the source */
+    CMD_SLOT_NODE,      /* CLUSTER SETSLOT first NODE id; to the target before anybody else */
+    CMD_SLOT_KEYS,      /* CLUSTER GETKEYSINSLOT first number */
+    CMD_SLOT_COUNT,     /* CLUSTER COUNTKEYSINSLOT first */
+    CMD_MIGRATE,        /* MIGRATE ip port "" 0 number texts... ([AUTH2 user password] KEYS key...): an existing key stays */
+    CMD_MIGRATE_EQUAL,  /* the same with REPLACE: only for a key whose value was compared and is equal there */
+    CMD_DUMP,           /* DUMP text */
+    CMD_WEIGH,          /* MEMORY USAGE text */
+    CMD_ASKING,         /* ASKING: the next command is for a slot that is being imported */
+    CMD_PING,           /* PING */
     N_COMMAND_KINDS,
 };
 
@@ -42,8 +53,10 @@ struct command {
     char id[NODE_ID_LEN + 1];
     uint64_t epoch;
     struct slot_range range;
+    uint32_t number; /* a count, or milliseconds */
     char **texts; /* the list's own */
     size_t n_texts;
+    const size_t *text_lens; /* NULL: texts end with a NUL; lent */
 };
 
 struct commands {
@@ -52,13 +65,14 @@ struct commands {
 };
 
 #define COMMAND_WORDS_MAX 10
-#define COMMAND_TEXTS_MAX 128
+#define COMMAND_TEXTS_MAX 264
 #define COMMAND_ARGS_MAX (COMMAND_WORDS_MAX + COMMAND_TEXTS_MAX)
 #define COMMAND_ARG_SIZE 64
 
 /* A command in words. Texts are lent from it, the rest is here. */
 struct command_words {
     const char *argv[COMMAND_ARGS_MAX];
+    size_t len[COMMAND_ARGS_MAX];
     size_t n;
     char made[COMMAND_WORDS_MAX][COMMAND_ARG_SIZE];
 };

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* %-words: i ip, p port, b bus port, n node id, e epoch, f first slot, l last slot, * all texts. */
+/* %-words: i ip, p port, b bus port, n node id, e epoch, f first slot, l last slot, d number, * all texts. */
 static const struct spelling {
     const char *name;
     const char *words[COMMAND_WORDS_MAX];
@@ -30,6 +30,17 @@ static const struct spelling {
     [CMD_SAVE] = { "save", { "BGSAVE" } },
     [CMD_ACL_SET] = { "acl-set", { "ACL", "SETUSER", "%*" } },
     [CMD_ACL_DELETE] = { "acl-delete", { "ACL", "DELUSER", "%*" } },
+    [CMD_SLOT_IMPORTING] = { "slot-importing", { "CLUSTER", "SETSLOT", "%f", "IMPORTING", "%n" } },
+    [CMD_SLOT_MIGRATING] = { "slot-migrating", { "CLUSTER", "SETSLOT", "%f", "MIGRATING", "%n" } },
+    [CMD_SLOT_NODE] = { "slot-node", { "CLUSTER", "SETSLOT", "%f", "NODE", "%n" } },
+    [CMD_SLOT_KEYS] = { "slot-keys", { "CLUSTER", "GETKEYSINSLOT", "%f", "%d" } },
+    [CMD_SLOT_COUNT] = { "slot-count", { "CLUSTER", "COUNTKEYSINSLOT", "%f" } },
+    [CMD_MIGRATE] = { "migrate", { "MIGRATE", "%i", "%p", "", "0", "%d", "%*" } },
+    [CMD_MIGRATE_EQUAL] = { "migrate-equal", { "MIGRATE", "%i", "%p", "", "0", "%d", "REPLACE", "%*" } },
+    [CMD_DUMP] = { "dump", { "DUMP", "%*" } },
+    [CMD_WEIGH] = { "weigh", { "MEMORY", "USAGE", "%*" } },
+    [CMD_ASKING] = { "asking", { "ASKING" } },
+    [CMD_PING] = { "ping", { "PING" } },
 };
 
 void commands_done(struct commands *c)
@@ -73,10 +84,19 @@ static const char *spell(const struct command *c, const char *word, char *out)
     case 'e': n = c->epoch; break;
     case 'f': n = c->range.first; break;
     case 'l': n = c->range.last; break;
+    case 'd': n = c->number; break;
     default: return word;
     }
     snprintf(out, COMMAND_ARG_SIZE, "%llu", n);
     return out;
+}
+
+static void add_texts(const struct command *c, struct command_words *out)
+{
+    for (size_t k = 0; k < c->n_texts && out->n < COMMAND_ARGS_MAX; k++) {
+        out->len[out->n] = c->text_lens ? c->text_lens[k] : strlen(c->texts[k]);
+        out->argv[out->n++] = c->texts[k];
+    }
 }
 
 void command_spell(const struct command *c, struct command_words *out)
@@ -84,12 +104,15 @@ void command_spell(const struct command *c, struct command_words *out)
     const struct spelling *s = &spellings[c->kind];
 
     out->n = 0;
-    for (size_t i = 0; i < COMMAND_WORDS_MAX && s->words[i]; i++)
-        if (strcmp(s->words[i], "%*") != 0)
-            out->argv[out->n++] = spell(c, s->words[i], out->made[i]);
-        else
-            for (size_t k = 0; k < c->n_texts; k++)
-                out->argv[out->n++] = c->texts[k];
+    for (size_t i = 0; i < COMMAND_WORDS_MAX && s->words[i]; i++) {
+        if (strcmp(s->words[i], "%*") == 0) {
+            add_texts(c, out);
+            continue;
+        }
+        out->argv[out->n] = spell(c, s->words[i], out->made[i]);
+        out->len[out->n] = strlen(out->argv[out->n]);
+        out->n++;
+    }
 }
 
 void command_render(const struct command *c, struct buf *out)
@@ -139,6 +162,18 @@ static const struct {
     { CMD_SAVE, "Background save already in progress", REPLY_ALREADY },
     { CMD_SAVE, "Another child process is active", REPLY_AGAIN },
     { CMD_SAVE, "Can't BGSAVE while", REPLY_AGAIN },
+    { CMD_SLOT_IMPORTING, "I'm already the owner of hash slot", REPLY_ALREADY },
+    { CMD_SLOT_IMPORTING, "NOREPLICAS", REPLY_AGAIN },
+    { CMD_SLOT_MIGRATING, "NOREPLICAS", REPLY_AGAIN },
+    { CMD_SLOT_NODE, "NOREPLICAS", REPLY_AGAIN },
+    { CMD_SLOT_STABLE, "NOREPLICAS", REPLY_AGAIN },
+    /* A source that gave its last slot away may have become a replica. */
+    { CMD_SLOT_NODE, "Please use SETSLOT only with masters", REPLY_ALREADY },
+    { CMD_SLOT_NODE, "I don't know about node", REPLY_AGAIN },
+    { CMD_SLOT_NODE, "Unknown node", REPLY_AGAIN },
+    { CMD_MIGRATE, "IOERR", REPLY_AGAIN },
+    { CMD_MIGRATE, "Target instance replied with error: BUSYKEY", REPLY_AGAIN },
+    { CMD_MIGRATE_EQUAL, "IOERR", REPLY_AGAIN },
 };
 
 enum reply_class command_classify(enum command_kind kind, const char *error)
