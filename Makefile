@@ -4,7 +4,7 @@ CC  ?= cc
 SAN ?=
 SECONDS ?= 5
 
-# B names a build folder: one per compiler and set of flags. build/deps and build/tools serve all of them.
+# B names a build folder: one per compiler and set of flags. build/deps, build/tools and build/servers serve all of them.
 DEPS := build/deps
 export PATH := $(CURDIR)/build/tools/bin:$(PATH)
 export B SAN
@@ -167,6 +167,6 @@ bench: all sim $(BENCHES)
 
 clean:
 	rm -rf build-*
-	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name tools -exec rm -rf {} +
+	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name tools ! -name servers -exec rm -rf {} +
 
 -include $(shell find $(B) -name deps -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -9,6 +9,7 @@
 #include "e2e/operator.h"
 #include "e2e/wire.h"
 #include "kube/config.h"
+#include "servers.h"
 
 enum { CRD_MAX_BYTES = 1 << 20 };
 
@@ -18,6 +19,7 @@ static const char crd_what[] = "customresourcedefinitions/inferenceservices.serv
 struct one_case {
     const char *group;
     const struct e2e_test *test;
+    const void *row;
     struct e2e *t;
 };
 
@@ -137,6 +139,17 @@ static const char *what_is_missing(const struct e2e *t, unsigned needs)
     return NULL;
 }
 
+void e2e_needs_server(struct e2e *t, const char *release)
+{
+    char folder[PATH_MAX];
+
+    if (servers_find(release, folder))
+        return;
+    e2e_note(t, "skipped, needs %s in build/servers", release);
+    t->failed = false;
+    skip();
+}
+
 static int begin(void **state)
 {
     struct one_case *c = *state;
@@ -145,6 +158,7 @@ static int begin(void **state)
     if (!c->t)
         return -1;
     c->t->test = c->test->name;
+    c->t->row = c->row;
     return 0;
 }
 
@@ -176,7 +190,7 @@ static int end(void **state)
     return 0;
 }
 
-int e2e_main(const char *group, const struct e2e_test *tests, size_t n)
+int e2e_main_rows(const char *group, const struct e2e_row *table, size_t n)
 {
     AUTO_FREE struct one_case *cases = xcalloc(n, sizeof(*cases));
     AUTO_FREE struct CMUnitTest *rows = xcalloc(n, sizeof(*rows));
@@ -185,8 +199,17 @@ int e2e_main(const char *group, const struct e2e_test *tests, size_t n)
     if (getenv("E2E_ONLY"))
         cmocka_set_test_filter(getenv("E2E_ONLY"));
     for (size_t i = 0; i < n; i++) {
-        cases[i] = (struct one_case){ group, &tests[i], NULL };
-        rows[i] = (struct CMUnitTest){ tests[i].name, run, begin, end, &cases[i] };
+        cases[i] = (struct one_case){ group, &table[i].test, table[i].row, NULL };
+        rows[i] = (struct CMUnitTest){ table[i].test.name, run, begin, end, &cases[i] };
     }
     return _cmocka_run_group_tests(group, rows, n, NULL, NULL);
+}
+
+int e2e_main(const char *group, const struct e2e_test *tests, size_t n)
+{
+    AUTO_FREE struct e2e_row *rows = xcalloc(n, sizeof(*rows));
+
+    for (size_t i = 0; i < n; i++)
+        rows[i].test = tests[i];
+    return e2e_main_rows(group, rows, n);
 }

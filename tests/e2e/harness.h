@@ -37,6 +37,7 @@ struct wire;
 
 struct e2e {
     const char *test;
+    const void *row;              /* of struct e2e_row */
     char ns[64];
     struct loop *loop;
     struct kube *kube;
@@ -68,6 +69,16 @@ struct e2e_test {
 
 /* Runs the tests as a cmocka group; the program's exit code. */
 int e2e_main(const char *group, const struct e2e_test *tests, size_t n);
+
+/* The same for one function over a table: each row is a test, and finds itself as t->row. */
+struct e2e_row {
+    struct e2e_test test;
+    const void *row;
+};
+int e2e_main_rows(const char *group, const struct e2e_row *rows, size_t n);
+
+/* Skips the test when this machine lacks that release of Redis or Valkey ("valkey-9.1", tests/servers.h). */
+void e2e_needs_server(struct e2e *t, const char *release);
 
 /* For the benchmark, which is no test: connect and make a namespace; NULL and a message otherwise. */
 struct e2e *e2e_open(const char *name);

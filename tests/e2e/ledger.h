@@ -44,6 +44,9 @@ struct redis_pods {
 void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out);
 const char *redis_password(struct e2e *t, const char *service);
 
+/* "8.0.2", of the first pod that answers (Valkey's own, not the Redis that it claims to be); NULL: none. Lent. */
+const char *redis_version(struct e2e *t, const char *service);
+
 /* The pod that is a master with slots now, by asking; NULL: none found. Lent. */
 const char *redis_master_pod(struct e2e *t, const char *service);
 

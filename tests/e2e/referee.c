@@ -98,6 +98,26 @@ void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out
     }
 }
 
+const char *redis_version(struct e2e *t, const char *service)
+{
+    const char *password = redis_password(t, service), *version = NULL;
+    struct redis_pods pods;
+
+    redis_pods_get(t, service, &pods);
+    for (int i = 0; i < pods.n && !version; i++) {
+        redisContext *c = connect_to(pods.ips[i], password);
+        redisReply *r = c ? redisCommand(c, "INFO server") : NULL;
+        const char *at = r && r->str ? strstr(r->str, "valkey_version:") : NULL;
+        at = at || !r || !r->str ? at : strstr(r->str, "redis_version:");
+        at = at ? strchr(at, ':') + 1 : NULL;
+        version = at ? e2e_fmt(t, "%.*s", (int)strcspn(at, "\r\n"), at) : NULL;
+        if (r)
+            freeReplyObject(r);
+        redisFree(c);
+    }
+    return version;
+}
+
 const char *redis_master_pod(struct e2e *t, const char *service)
 {
     struct redis_nodes n;

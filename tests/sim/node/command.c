@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "servers.h"
 #include "sim/node/env.h"
 
 #define DEFAULT_PORT 8080
@@ -56,16 +57,36 @@ char **command_argv(const struct image *img, const cJSON *container, const struc
     return argv;
 }
 
-bool command_image_is_here(const struct image *img)
+static bool system_has(const char *program)
 {
     static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 
-    if (img->kind == IMAGE_MODEL)
-        return true;
-    for (size_t i = 0; img->kind != IMAGE_MISSING && i < COUNT(folders); i++) {
-        AUTO_FREE char *path = xasprintf("%s/%s", folders[i], image_program(img->kind));
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        AUTO_FREE char *path = xasprintf("%s/%s", folders[i], program);
         if (access(path, X_OK) == 0)
             return true;
     }
     return false;
+}
+
+char *command_servers(const struct image *img)
+{
+    char release[32], folder[PATH_MAX];
+
+    if (img->kind != IMAGE_REDIS && img->kind != IMAGE_VALKEY)
+        return NULL;
+    image_release(img, release);
+    if (release[0] && servers_find(release, folder))
+        return xstrdup(folder);
+    /* a version that nobody has here: better another than none */
+    if (!system_has(image_program(img->kind)) && servers_find(img->kind == IMAGE_REDIS ? "redis" : "valkey", folder))
+        return xstrdup(folder);
+    return NULL;
+}
+
+bool command_image_is_here(const struct image *img)
+{
+    AUTO_FREE char *servers = command_servers(img);
+
+    return servers || img->kind == IMAGE_MODEL || (img->kind != IMAGE_MISSING && system_has(image_program(img->kind)));
 }

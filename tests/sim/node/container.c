@@ -266,6 +266,20 @@ static bool image_refused(struct container *c)
     return true;
 }
 
+/* In front of the volumes: a volume may lie below it. */
+static void add_servers(struct container *c)
+{
+    struct run_spec *r = &c->run;
+    char *folder = command_servers(&c->image);
+
+    if (!folder)
+        return;
+    r->mounts = xrealloc(r->mounts, (r->n_mounts + 1) * sizeof(*r->mounts));
+    memmove(r->mounts + 1, r->mounts, r->n_mounts * sizeof(*r->mounts));
+    r->mounts[0] = (struct run_mount){ folder, xstrdup(COMMAND_SERVERS_PATH), true };
+    r->n_mounts++;
+}
+
 static int run_prepare(struct container *c, struct err *e)
 {
     struct pod *p = c->pod;
@@ -288,6 +302,8 @@ static int run_prepare(struct container *c, struct err *e)
     c->run.envp = env_list(vars);
     c->run.argv = command_argv(&c->image, c->spec, vars, RUN_SELF_PATH, c->role == ROLE_INIT);
     int rc = volume_mounts(&site, c->spec, vars, &c->run.mounts, &c->run.n_mounts, e);
+    if (rc == 0)
+        add_servers(c);
     map_free(vars, free);
     return rc;
 }

@@ -1,5 +1,6 @@
 #include "sim/node/image.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,4 +49,18 @@ const char *image_program(enum image_kind kind)
                                             [IMAGE_SHELL] = "sh", [IMAGE_MODEL] = NULL };
 
     return programs[kind];
+}
+
+void image_release(const struct image *img, char out[32])
+{
+    size_t digits = strspn(img->tag, "0123456789");
+    const char *dot = img->tag + digits;
+
+    out[0] = 0;
+    if (digits == 0 || digits > 3 || (img->kind != IMAGE_REDIS && img->kind != IMAGE_VALKEY))
+        return;
+    if (*dot == '.' && isdigit((unsigned char)dot[1]))
+        digits += 1 + strspn(dot + 1, "0123456789");
+    if (digits < 8)
+        snprintf(out, 32, "%s-%.*s", img->kind == IMAGE_REDIS ? "redis" : "valkey", (int)digits, img->tag);
 }

@@ -2,7 +2,8 @@
  * node/image.h - what an image name means here: nothing is pulled, the name decides.
  *
  * Pure.
- *   redis, valkey      the real server, with the manifest's command or its own
+ *   redis, valkey      the real server, with the manifest's command or its own; the tag's
+ *                      version when build/servers has it (servers.h), else the system's
  *   busybox, debian..  the manifest's command
  *   anything else      the model server; as an init container: ends well at once
  * Names "missing*" and tag "missing" cannot be pulled.
@@ -22,6 +23,10 @@ struct image {
 
 /* "registry.example:5000/team/redis:7-alpine@sha256:..." is kind redis, tag 7-alpine. */
 struct image image_parse(const char *name);
+
+/* Which release such an image holds: "redis-8.0" of redis:8.0.2-alpine, "redis-8" of redis:8, "" when the
+ * tag names no version. */
+void image_release(const struct image *img, char out[32]);
 
 /* The program such an image runs when the manifest gives no command; NULL: none. */
 const char *image_program(enum image_kind kind);

@@ -37,6 +37,29 @@ static void parses(void **state)
     assert_string_equal(img.tag, r->tag);
 }
 
+static const struct release_row {
+    const char *name;
+    const char *image;
+    const char *want;
+} release_rows[] = {
+    { "a version of two numbers", "redis:8.0", "redis-8.0" },
+    { "a third number, a distribution, a digest: all the same release", "valkey/valkey:9.1.2-alpine3@sha256:a", "valkey-9.1" },
+    { "one number", "redis:7-alpine", "redis-7" },
+    { "no version", "redis:alpine", "" },
+    { "a date is no version", "redis:20260101", "" },
+    { "a model has none", "llm:8.0", "" },
+};
+
+static void names_release(void **state)
+{
+    const struct release_row *r = *state;
+    struct image img = image_parse(r->image);
+    char got[32];
+
+    image_release(&img, got);
+    assert_string_equal(got, r->want);
+}
+
 static const struct command_row {
     const char *name;
     const char *image;
@@ -76,11 +99,13 @@ static void makes_argv(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + COUNT(command_rows)];
+    struct CMUnitTest tests[COUNT(rows) + COUNT(release_rows) + COUNT(command_rows)];
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[n++] = (struct CMUnitTest){ rows[i].name, parses, NULL, NULL, (void *)&rows[i] };
+    for (size_t i = 0; i < COUNT(release_rows); i++)
+        tests[n++] = (struct CMUnitTest){ release_rows[i].name, names_release, NULL, NULL, (void *)&release_rows[i] };
     for (size_t i = 0; i < COUNT(command_rows); i++)
         tests[n++] = (struct CMUnitTest){ command_rows[i].name, makes_argv, NULL, NULL, (void *)&command_rows[i] };
     return cmocka_run_group_tests_name("node: image and command", tests, NULL, NULL);
