@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "redis/meter.h"
 
-#define REPLIES_MAX_BYTES (4u << 20)
 #define TAG_AUTH ((void *)(intptr_t)-1)
 
 struct pipe {
@@ -21,66 +21,6 @@ struct pipe {
     enum pipe_result early; /* found before the loop ran */
     char why[160];
 };
-
-/* What a connection may still read. Freed by hiredis with the connection. */
-struct meter {
-    size_t left;
-};
-
-/* hiredis bounds neither the size of a reply nor how deep arrays nest (and frees them by recursion):
- * so we count what is read, and take no arrays at all, for nothing that we ask is answered by one. */
-static const redisContextFuncs *raw_funcs[2];
-static redisContextFuncs metered_funcs[2];
-static redisReplyObjectFunctions text_functions;
-
-static void *refuse_array(const redisReadTask *task, size_t elements)
-{
-    (void)task;
-    (void)elements;
-    return NULL; /* hiredis reports it as out of memory */
-}
-
-static ssize_t metered_read(redisContext *c, char *buf, size_t size, const redisContextFuncs *raw)
-{
-    struct meter *m = c->privdata;
-    ssize_t n = raw->read(c, buf, size);
-
-    if (n <= 0)
-        return n;
-    if ((size_t)n > m->left) {
-        c->err = REDIS_ERR_PROTOCOL;
-        snprintf(c->errstr, sizeof(c->errstr), "more than %u bytes of replies", REPLIES_MAX_BYTES);
-        return -1;
-    }
-    m->left -= (size_t)n;
-    return n;
-}
-
-static ssize_t metered_read_plain(redisContext *c, char *buf, size_t size)
-{
-    return metered_read(c, buf, size, raw_funcs[0]);
-}
-
-static ssize_t metered_read_tls(redisContext *c, char *buf, size_t size)
-{
-    return metered_read(c, buf, size, raw_funcs[1]);
-}
-
-static void meter_attach(redisContext *c, bool tls)
-{
-    struct meter *m = xcalloc(1, sizeof(*m));
-
-    m->left = REPLIES_MAX_BYTES;
-    raw_funcs[tls] = c->funcs;
-    metered_funcs[tls] = *c->funcs;
-    metered_funcs[tls].read = tls ? metered_read_tls : metered_read_plain;
-    c->funcs = &metered_funcs[tls];
-    c->privdata = m;
-    c->free_privdata = free;
-    text_functions = *c->reader->fn;
-    text_functions.createArray = refuse_array;
-    c->reader->fn = &text_functions;
-}
 
 static void pipe_close(struct pipe *p)
 {
@@ -129,7 +69,7 @@ static void on_deadline(void *arg)
 static void on_lost(struct pipe *p, const redisAsyncContext *ac)
 {
     bool refused = ac->c.err == REDIS_ERR_IO && strcmp(ac->c.errstr, strerror(ECONNREFUSED)) == 0;
-    const char *why = ac->c.err == REDIS_ERR_OOM ? "a list where text belongs"
+    const char *why = ac->c.err == REDIS_ERR_OOM ? "a list too deep or too long"
                       : ac->c.errstr[0]          ? ac->c.errstr
                                                  : "connection lost";
 
@@ -225,6 +165,7 @@ static bool fail_early(struct pipe *p, enum pipe_result what, const char *why)
 
 static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_target *to, redisSSLContext *tls)
 {
+    static const struct meter_limits limits = { .bytes = 4u << 20, .items = 16384, .depth = 4 };
     redisOptions o = { 0 };
 
     REDIS_OPTIONS_SET_TCP(&o, to->ip, to->port);
@@ -238,7 +179,7 @@ static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_targ
                           p->ac->errstr);
     if (tls && redisInitiateSSLWithContext(&p->ac->c, tls) != REDIS_OK)
         return fail_early(p, PIPE_SILENT, p->ac->c.errstr);
-    meter_attach(&p->ac->c, tls != NULL);
+    meter_attach(&p->ac->c, tls != NULL, &limits);
     p->ac->data = p;
     redisLibeventAttach(p->ac, loop_base(l));
     redisAsyncSetConnectCallback(p->ac, on_connect);
