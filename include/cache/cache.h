@@ -11,6 +11,7 @@
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
 
+#include "cache/host.h"
 #include "cache/record.h"
 
 struct cache;
@@ -48,10 +49,17 @@ void cache_drop_child(struct cache *c, const char *kind, const cJSON *obj);
 void cache_put_pod(struct cache *c, const cJSON *obj);
 void cache_drop_pod(struct cache *c, const cJSON *obj);
 
+/* Nodes of Kubernetes. A change wakes the services whose Redis runs there. */
+void cache_put_node(struct cache *c, const cJSON *obj);
+void cache_drop_node(struct cache *c, const cJSON *obj);
+const struct host *cache_host(const struct cache *c, const char *name); /* lent; NULL: not known */
+bool cache_hosts_are_known(const struct cache *c); /* the first list is complete: who is missing does not exist */
+void cache_forget_hosts(struct cache *c); /* nodes may not be read (any more) */
+
 /* A GET found no such child. */
 void cache_child_absent(struct cache *c, const char *key, enum child child);
 
-/* kind: API kind ("Deployment", "Pod", API_KIND); ns NULL: all namespaces. */
+/* kind: API kind ("Deployment", "Pod", "Node", API_KIND); ns NULL: all namespaces. */
 void cache_list_start(struct cache *c, const char *kind, const char *ns);
 void cache_listed(struct cache *c, const char *kind, const char *ns);
 

@@ -47,12 +47,13 @@ struct pod {
     char uid[UID_SIZE];
     char rv[RV_SIZE];
     char ip[46];
-    char node[64];
+    char node[64]; /* as host_name_copy makes it (cache/host.h) */
     int32_t restarts;
     bool of_redis;
     bool ready;
     bool running; /* phase Running */
     bool deleting;
+    bool disrupted; /* condition DisruptionTarget: evicted, preempted, or its node is going */
     bool is_stale;
     char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */

@@ -8,6 +8,7 @@
 #define PLAN_OBSERVED_H
 
 #include "api/isvc.h"
+#include "cache/host.h"
 #include "cache/record.h"
 #include "desired/desired.h"
 #include "slots/form.h"
@@ -75,6 +76,10 @@ void latch_done(struct latch *l);
  * Redis. The caller frees with members_free; texts lend from pods and latch. */
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out);
+/* Sets zone, draining, ending, node_gone. hosts: those that the pods run on, as far as they exist;
+ * NULL: nodes cannot be read. zone lends from hosts. */
+void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct host *hosts,
+                    size_t n_hosts);
 /* Sets outdated: by the revision that the StatefulSet would make now. set NULL: nobody is. */
 void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set);
 void members_free(struct member *m, size_t n);

@@ -33,6 +33,8 @@ struct member {
     bool reserved; /* a resize decides its role: it is introduced and armed, nothing else */
     bool leaving;  /* a resize takes it out: no role is given to it any more */
     bool draining; /* its pod or its node is about to go */
+    bool ending;   /* its pod is being deleted or evicted: draining, and soon */
+    bool node_gone; /* its node does not exist any more, or somebody vouches that it is off */
     bool outdated; /* its pod is not of the newest revision */
 };
 

@@ -16,6 +16,8 @@ enum { N_GRAVES = 512 };
 
 struct cache {
     struct map *entries;
+    struct map *hosts; /* by host_name_copy */
+    bool hosts_are_known;
     struct grave graves[N_GRAVES]; /* by uid; a newer one takes the place */
     cache_changed_fn *on_changed;
     void *arg;
@@ -40,6 +42,7 @@ struct cache *cache_new(cache_changed_fn *on_changed, void *arg)
     struct cache *c = xcalloc(1, sizeof(*c));
 
     c->entries = map_new();
+    c->hosts = map_new();
     c->on_changed = on_changed;
     c->arg = arg;
     return c;
@@ -50,6 +53,7 @@ void cache_free(struct cache *c)
     if (!c)
         return;
     map_free(c->entries, entry_free);
+    map_free(c->hosts, free);
     free(c);
 }
 
@@ -363,6 +367,95 @@ void cache_drop_pod(struct cache *c, const cJSON *obj)
         drop_pod(c, e, p);
 }
 
+/* Only Redis minds where it runs. */
+static bool runs_redis_on(const struct entry *e, const char *host)
+{
+    for (size_t i = 0; i < e->n_pods; i++)
+        if (e->pods[i].of_redis && strcmp(e->pods[i].node, host) == 0)
+            return true;
+    return false;
+}
+
+static void host_changed(struct cache *c, const char *host)
+{
+    for (struct map_iter i = map_first(c->entries); c->on_changed && i.key; map_next(&i))
+        if (runs_redis_on(i.value, host))
+            c->on_changed(c->arg, i.key);
+}
+
+void cache_put_node(struct cache *c, const cJSON *obj)
+{
+    struct host fresh, *old;
+    bool same;
+
+    if (!host_from(obj, &fresh))
+        return;
+    old = map_get(c->hosts, fresh.name);
+    if (old)
+        old->is_stale = false;
+    if (old && rv_is_older(fresh.rv, old->rv))
+        return;
+    same = old && !host_differs(old, &fresh);
+    if (!old) {
+        old = xcalloc(1, sizeof(*old));
+        map_put(c->hosts, fresh.name, old);
+    }
+    *old = fresh;
+    if (!same)
+        host_changed(c, fresh.name);
+}
+
+static void drop_host(struct cache *c, const char *name)
+{
+    struct host *h = map_take(c->hosts, name);
+
+    if (h)
+        host_changed(c, h->name);
+    free(h);
+}
+
+void cache_drop_node(struct cache *c, const cJSON *obj)
+{
+    struct host gone;
+
+    if (host_from(obj, &gone))
+        drop_host(c, gone.name);
+}
+
+const struct host *cache_host(const struct cache *c, const char *name)
+{
+    return map_get(c->hosts, name);
+}
+
+bool cache_hosts_are_known(const struct cache *c)
+{
+    return c->hosts_are_known;
+}
+
+void cache_forget_hosts(struct cache *c)
+{
+    map_free(c->hosts, free);
+    c->hosts = map_new();
+    c->hosts_are_known = false;
+}
+
+static void list_hosts_start(struct cache *c)
+{
+    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i))
+        ((struct host *)i.value)->is_stale = true;
+}
+
+static void hosts_listed(struct cache *c)
+{
+    c->hosts_are_known = true;
+    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
+        const struct host *h = i.value;
+
+        if (h->is_stale)
+            drop_host(c, h->name);
+    }
+}
+
 static bool in_namespace(const struct entry *e, const char *ns)
 {
     size_t n = ns ? strlen(ns) : 0;
@@ -377,6 +470,8 @@ static bool child_is_of(int child, const char *kind)
 
 void cache_list_start(struct cache *c, const char *kind, const char *ns)
 {
+    if (str_eq(kind, "Node"))
+        list_hosts_start(c);
     for (struct map_iter i = map_first(c->entries); i.key; map_next(&i)) {
         struct entry *e = i.value;
 
@@ -414,6 +509,8 @@ static bool sweep_one(struct cache *c, struct entry *e, const char *kind)
 
 void cache_listed(struct cache *c, const char *kind, const char *ns)
 {
+    if (str_eq(kind, "Node"))
+        hosts_listed(c);
     for (struct map_iter i = map_first(c->entries); i.key; map_next(&i)) {
         AUTO_FREE char *key = xstrdup(i.key);
         struct entry *e = i.value;

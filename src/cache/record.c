@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cache/host.h"
 #include "json/owned.h"
 
 static void copy_cut(char *dst, size_t size, const char *src)
@@ -149,12 +150,13 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->name = xstrdup(name);
     copy_cut(out->rv, sizeof(out->rv), json_get_str(obj, "metadata.resourceVersion"));
     copy_cut(out->ip, sizeof(out->ip), json_get_str(obj, "status.podIP"));
-    copy_cut(out->node, sizeof(out->node), json_get_str(obj, "spec.nodeName"));
+    host_name_copy(out->node, json_get_str(obj, "spec.nodeName"));
     out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
+    out->disrupted = condition_is(obj, "DisruptionTarget", "True");
     read_containers(obj, out);
     return true;
 }
@@ -188,7 +190,8 @@ bool pod_differs(const struct pod *a, const struct pod *b)
 {
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
-           a->running != b->running || a->deleting != b->deleting || strcmp(a->waiting, b->waiting) != 0 ||
+           a->running != b->running || a->deleting != b->deleting ||
+           a->disrupted != b->disrupted || strcmp(a->waiting, b->waiting) != 0 ||
            strcmp(a->revision, b->revision) != 0;
 }
 

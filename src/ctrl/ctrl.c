@@ -45,6 +45,7 @@ struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_confi
     c->queue = queue_new();
     c->timer = loop_timer_new(l, turn, c);
     c->tracks = map_new();
+    c->missing_hosts = map_new();
     c->events = events_new(c);
     ctrl_metrics_init(&c->m);
     return c;
@@ -71,6 +72,7 @@ void ctrl_free(struct ctrl *c)
     loop_timer_free(c->timer);
     loop_timer_free(c->stop_timer);
     map_free(c->tracks, track_free);
+    map_free(c->missing_hosts, free);
     events_free(c->events);
     queue_free(c->queue);
     cache_free(c->cache);

@@ -21,6 +21,7 @@ static void free_pass(struct pass *p)
     for (size_t i = 0; i < p->n_pods; i++)
         pod_done(&p->pods[i]);
     free(p->pods);
+    free(p->hosts);
     if (p->svc_ok)
         isvc_done(&p->svc);
     cJSON_Delete(p->status_next);
@@ -256,6 +257,7 @@ static void observe_pods(struct pass *p, const struct entry *entry)
     p->members = members_expected(p->o.name, p->o.svc, &p->o.redis.latch, p->pods, p->n_pods, &p->o.redis.expected);
     members_mark_outdated(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods,
                           entry->child[CHILD_REDIS_STATEFULSET]);
+    hosts_locate(p);
 }
 
 void pass_start(struct ctrl *c, const char *key)

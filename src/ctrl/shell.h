@@ -77,6 +77,7 @@ struct ctrl {
     struct queue *queue;
     struct loop_timer *timer;
     struct map *tracks;
+    struct map *missing_hosts; /* hosts.c: since when, by name; owned */
     struct watched *watched; /* watches.c */
     size_t n_watched;
     struct lease *lease; /* NULL without election */
@@ -129,6 +130,8 @@ struct pass {
     struct member *members;
     struct pod *pods;
     size_t n_pods;
+    struct host *hosts; /* that the pods of Redis run on; NULL: nodes cannot be read */
+    size_t n_hosts;
     struct node_view *views;
     size_t n_views;
     struct observed o;
@@ -159,6 +162,9 @@ void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller
 void pass_refresh(struct pass *p);
 /* kind ERR_NONE: again_ms from now at the latest, -1 only on change. */
 void pass_end(struct pass *p, const struct err *e, int64_t again_ms);
+
+/* hosts.c: where the members run */
+void hosts_locate(struct pass *p);
 
 /* secret.c: reads <name>-redis, then goes on with then(p) */
 void secret_read(struct pass *p, void (*then)(struct pass *p));

@@ -15,6 +15,8 @@ struct watched {
     const char *ns; /* NULL: all */
     struct kube_watch *watch;
     char trouble[256]; /* the last one, while it lasts */
+    bool is_optional;
+    bool is_denied;
 };
 
 static const struct kind {
@@ -31,6 +33,9 @@ static const struct kind {
     { "NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies" },
 };
 
+/* Of no namespace. Who may read only some namespaces may lack this right, and has to do without. */
+static const struct kind node = { "Node", "/api/v1", "nodes" };
+
 static void on_object(void *arg, enum kube_event event, const cJSON *obj)
 {
     struct watched *w = arg;
@@ -41,6 +46,8 @@ static void on_object(void *arg, enum kube_event event, const cJSON *obj)
         (gone ? cache_drop_service : cache_put_service)(cache, obj);
     else if (str_eq(w->kind, "Pod"))
         (gone ? cache_drop_pod : cache_put_pod)(cache, obj);
+    else if (str_eq(w->kind, "Node"))
+        (gone ? cache_drop_node : cache_put_node)(cache, obj);
     else
         (gone ? cache_drop_child : cache_put_child)(cache, w->kind, obj);
 }
@@ -60,16 +67,24 @@ static void on_listed(void *arg)
     if (w->trouble[0])
         log_info("watch works again", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"));
     w->trouble[0] = '\0';
+    w->is_denied = false;
     ctrl_wake(w->c);
 }
 
 static void on_trouble(void *arg, const struct err *e)
 {
     struct watched *w = arg;
+    bool denied = w->is_optional && e->kind == ERR_DENIED;
 
     if (!str_eq(w->trouble, e->msg)) /* said once, not at each try */
         log_warn("watch in trouble", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"),
-                 F("error", (const char *)e->msg), F("then", err_kind_name(e->kind)));
+                 F("error", (const char *)e->msg),
+                 F("then", denied ? "goes on without zones and drains of nodes" : err_kind_name(e->kind)));
+    w->is_denied = denied;
+    if (denied) {
+        cache_forget_hosts(w->c->cache);
+        ctrl_wake(w->c);
+    }
     snprintf(w->trouble, sizeof(w->trouble), "%s", e->msg);
 }
 
@@ -77,9 +92,10 @@ static void start_one(struct ctrl *c, struct watched *w, const struct kind *k, c
 {
     static const struct kube_watch_handler handler = { on_object, on_list_start, on_listed, on_trouble };
     AUTO_FREE char *path = kube_path(k->api_path, ns, k->plural, NULL, NULL);
-    struct kube_watch_opts opts = { path, str_eq(k->kind, API_KIND) ? NULL : API_MANAGED_BY, NULL };
+    bool is_ours = !str_eq(k->kind, API_KIND) && !str_eq(k->kind, "Node");
+    struct kube_watch_opts opts = { path, is_ours ? API_MANAGED_BY : NULL, NULL };
 
-    *w = (struct watched){ .c = c, .kind = k->kind, .ns = ns };
+    *w = (struct watched){ .c = c, .kind = k->kind, .ns = ns, .is_optional = str_eq(k->kind, "Node") };
     w->watch = kube_watch_new(c->kube, &opts, &handler, w);
 }
 
@@ -88,7 +104,8 @@ void watches_start(struct ctrl *c)
     size_t n_ns = c->cfg.n_namespaces ? c->cfg.n_namespaces : 1;
     size_t n = 0;
 
-    c->watched = xcalloc(n_ns * COUNT(kinds), sizeof(*c->watched));
+    c->watched = xcalloc(n_ns * COUNT(kinds) + 1, sizeof(*c->watched));
+    start_one(c, &c->watched[n++], &node, NULL);
     for (size_t i = 0; i < n_ns; i++)
         for (size_t k = 0; k < COUNT(kinds); k++)
             start_one(c, &c->watched[n++], &kinds[k], c->cfg.n_namespaces ? c->cfg.namespaces[i] : NULL);
@@ -111,7 +128,7 @@ bool watches_are_synced(const struct ctrl *c, struct buf *why)
     for (size_t i = 0; i < c->n_watched; i++) {
         const struct watched *w = &c->watched[i];
 
-        if (kube_watch_is_synced(w->watch))
+        if (kube_watch_is_synced(w->watch) || w->is_denied)
             continue;
         all = false;
         if (why)

@@ -68,6 +68,28 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
     return m;
 }
 
+static const struct host *find_host(const struct host *hosts, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(hosts[i].name, name))
+            return &hosts[i];
+    return NULL;
+}
+
+void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct host *hosts,
+                    size_t n_hosts)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct pod *p = find_pod(pods, n_pods, m[i].pod);
+        const struct host *h = p ? find_host(hosts, n_hosts, p->node) : NULL;
+
+        m[i].zone = h && h->zone[0] ? h->zone : NULL;
+        m[i].ending = p && (p->deleting || p->disrupted);
+        m[i].draining = m[i].ending || (h && (h->cordoned || h->out_of_service));
+        m[i].node_gone = h ? h->out_of_service : p && hosts && p->node[0];
+    }
+}
+
 void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set)
 {
     for (size_t i = 0; i < n; i++) {

@@ -42,7 +42,7 @@ def scoped(chart):
 
 def agree(base, chart):
     base, chart = load(base), load(chart)
-    for kind, name in (("ClusterRole", "everserve"), ("Role", "everserve-leader"), ("ClusterRole", "everserve-edit"),
+    for kind, name in (("ClusterRole", "everserve"), ("ClusterRole", "everserve-nodes"), ("Role", "everserve-leader"), ("ClusterRole", "everserve-edit"),
                        ("ClusterRole", "everserve-view")):
         assert one(base, kind, name)["rules"] == one(chart, kind, name)["rules"], f"rules of {kind} {name} differ"
     pods = [one(d, "Deployment")["spec"]["template"]["spec"] for d in (base, chart)]

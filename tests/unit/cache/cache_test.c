@@ -256,6 +256,68 @@ static void a_pod_has_the_revision_of_its_label(void **state)
     cJSON_Delete(obj);
 }
 
+static void put_node(struct fixture *f, const char *name, int rv, bool cordoned)
+{
+    AUTO_FREE char *text = xasprintf("{\"metadata\":{\"name\":\"%s\",\"resourceVersion\":\"%d\"},"
+                                     "\"spec\":{\"unschedulable\":%s}}",
+                                     name, rv, cordoned ? "true" : "false");
+    cJSON *obj = parse(text);
+
+    cache_put_node(f->cache, obj);
+    cJSON_Delete(obj);
+}
+
+static void put_redis_pod(struct fixture *f, const char *service, const char *node)
+{
+    AUTO_FREE char *text = xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"%s-redis-0\",\"uid\":\"u-%s\","
+                                     "\"labels\":{\"app.kubernetes.io/instance\":\"%s\","
+                                     "\"app.kubernetes.io/component\":\"redis\"}},\"spec\":{\"nodeName\":\"%s\"}}",
+                                     service, service, service, node);
+    cJSON *obj = parse(text);
+
+    cache_put_pod(f->cache, obj);
+    cJSON_Delete(obj);
+}
+
+static void a_node_wakes_whose_redis_it_runs(void **state)
+{
+    struct fixture *f = *state;
+
+    put_redis_pod(f, "a", "n1");
+    put_redis_pod(f, "b", "n2");
+    put_node(f, "n1", 10, false);
+    put_node(f, "n2", 11, false);
+    f->n_changed = 0;
+    put_node(f, "n1", 12, false);
+    assert_int_equal(f->n_changed, 0); /* a heartbeat */
+    put_node(f, "n1", 13, true);
+    assert_int_equal(f->n_changed, 1);
+    assert_string_equal(f->last, "ns/a");
+    put_node(f, "n1", 9, false);
+    assert_true(cache_host(f->cache, "n1")->cordoned);
+}
+
+static void a_node_not_listed_again_is_gone(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(cache_hosts_are_known(f->cache));
+    put_redis_pod(f, "a", "n1");
+    put_node(f, "n1", 10, false);
+    put_node(f, "n2", 11, false);
+    f->n_changed = 0;
+    cache_list_start(f->cache, "Node", NULL);
+    put_node(f, "n2", 11, false);
+    cache_listed(f->cache, "Node", NULL);
+    assert_true(cache_hosts_are_known(f->cache));
+    assert_null(cache_host(f->cache, "n1"));
+    assert_non_null(cache_host(f->cache, "n2"));
+    assert_string_equal(f->last, "ns/a");
+    assert_int_equal(f->n_changed, 1);
+    cache_forget_hosts(f->cache);
+    assert_false(cache_hosts_are_known(f->cache));
+}
+
 int main(void)
 {
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -264,7 +326,8 @@ int main(void)
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
         ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
-        ROW(a_pod_has_the_revision_of_its_label),
+        ROW(a_pod_has_the_revision_of_its_label), ROW(a_node_wakes_whose_redis_it_runs),
+        ROW(a_node_not_listed_again_is_gone),
     };
 
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
