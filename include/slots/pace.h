@@ -12,6 +12,7 @@
 
 #include "slots/view.h"
 
+#define PACE_KEYS_MIN 8
 #define PACE_KEYS_MAX 256
 #define PACE_SLOTS_MAX 64        /* open per pair (SETSLOT and MIGRATE), or of one job (atomic) */
 #define PACE_PAIRS_MAX 8

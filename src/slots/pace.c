@@ -1,0 +1,133 @@
+#include "slots/pace.h"
+
+#include <string.h>
+
+#include "slots/slice.h"
+
+#define IDLE_TIMES 3
+#define FAILS_AT_ONE_SIZE 2
+#define WAIT_MS 500
+#define WAIT_MAX_MS 30000
+
+static bool is_at_least(const struct node_view *v, int major, int minor)
+{
+    struct slice rest = { v->version, strlen(v->version) };
+    int64_t first = 0, second = 0;
+
+    if (!slice_int(slice_cut(&rest, '.'), 0, 1000, &first) || !slice_int(slice_cut(&rest, '.'), 0, 1000, &second))
+        return false;
+    return first > major || (first == major && second >= minor);
+}
+
+enum move_engine pace_engine(const struct node_view *views, size_t n)
+{
+    bool redis = n > 0, valkey = n > 0;
+
+    for (size_t i = 0; i < n; i++) {
+        redis = redis && views[i].reach == REACH_OK && !views[i].is_valkey && is_at_least(&views[i], 8, 4);
+        valkey = valkey && views[i].reach == REACH_OK && views[i].is_valkey && is_at_least(&views[i], 9, 0);
+    }
+    return redis ? ENGINE_REDIS_ASM : valkey ? ENGINE_VALKEY_ASM : ENGINE_LEGACY;
+}
+
+const char *move_engine_name(enum move_engine e)
+{
+    static const char *const names[] = { "migrate", "redis-asm", "valkey-asm" };
+
+    return names[e];
+}
+
+struct pace pace_start(enum move_engine engine)
+{
+    struct pace p = { .keys = 64, .slots = 32, .pairs = 4, .engine = engine };
+
+    if (engine != ENGINE_LEGACY)
+        p.slots = PACE_SLOTS_MAX;
+    return p;
+}
+
+void pace_idle(struct pace *p, int64_t mean_us)
+{
+    if (mean_us > 0)
+        p->idle_us = mean_us;
+}
+
+int64_t pace_limit_us(const struct pace *p)
+{
+    int64_t limit = p->idle_us * IDLE_TIMES;
+
+    return limit > PACE_LEAST_LIMIT_US ? limit : PACE_LEAST_LIMIT_US;
+}
+
+static int at_least(int n, int least)
+{
+    return n > least ? n : least;
+}
+
+static int at_most(int n, int most)
+{
+    return n < most ? n : most;
+}
+
+/* One MIGRATE holds both of its ends: its size comes first. Then fewer at once. */
+static void slow_down(struct pace *p)
+{
+    if (p->keys > PACE_KEYS_MIN)
+        p->keys = at_least(p->keys / 2, PACE_KEYS_MIN);
+    else if (p->pairs > 1)
+        p->pairs /= 2;
+    else
+        p->slots = at_least(p->slots / 2, 1);
+}
+
+static void speed_up(struct pace *p)
+{
+    if (p->pairs < 4)
+        p->pairs++;
+    else if (p->slots < PACE_SLOTS_MAX / 2)
+        p->slots = at_most(p->slots * 2, PACE_SLOTS_MAX / 2);
+    else if (p->keys < PACE_KEYS_MAX)
+        p->keys = at_most(p->keys + 16, PACE_KEYS_MAX);
+    else
+        p->pairs = at_most(p->pairs + 1, PACE_PAIRS_MAX);
+}
+
+void pace_latency(struct pace *p, int64_t seen_us)
+{
+    if (seen_us > pace_limit_us(p))
+        slow_down(p);
+    else if (seen_us < pace_limit_us(p) / 2)
+        speed_up(p);
+}
+
+void pace_worked(struct pace *p)
+{
+    p->fails = 0;
+    if (p->engine != ENGINE_LEGACY)
+        p->slots = at_most(p->slots * 2, PACE_SLOTS_MAX);
+    else
+        p->slots = at_most(at_least(p->slots * 2, 1), PACE_SLOTS_MAX / 2);
+}
+
+enum pace_advice pace_failed(struct pace *p)
+{
+    if (++p->fails < FAILS_AT_ONE_SIZE)
+        return PACE_AGAIN;
+    p->fails = 0;
+    if (p->slots > 1 || p->pairs > 1) {
+        p->slots = at_least(p->slots / 8, 1);
+        p->keys = at_least(p->keys / 8, PACE_KEYS_MIN);
+        p->pairs = 1;
+        p->fails = 1;
+        return PACE_SMALLER;
+    }
+    if (p->engine == ENGINE_LEGACY)
+        return PACE_QUARANTINE;
+    p->engine = ENGINE_LEGACY;
+    return PACE_ENGINE;
+}
+
+int pace_wait_ms(const struct pace *p)
+{
+    return p->fails == 0 ? 0 : p->fails > 6 ? WAIT_MAX_MS : at_most(WAIT_MS << p->fails, WAIT_MAX_MS);
+}
