@@ -10,11 +10,13 @@
 #define REDIS_PROBE_H
 
 #include "loop/loop.h"
+#include "redis/cert.h"
 #include "slots/view.h"
 
 struct redis_target {
     const char *ip; /* or a host name; NULL or "": no address, answers nothing */
     uint16_t port;
+    const char *name; /* with TLS: its certificate must be valid for this name, or for auth.sni; NULL: auth.sni */
 };
 
 /* Lent for the call only; copied. NULL members: not used. */
@@ -22,8 +24,10 @@ struct redis_auth {
     const char *user; /* NULL: the default user */
     const char *password; /* NULL: none */
     bool tls;
-    const char *ca_file, *cert_file, *key_file; /* ca NULL: the system's */
-    const char *sni; /* NULL: none */
+    const char *ca_pem;                         /* authorities, as text: no file is read then */
+    const char *ca_file, *cert_file, *key_file; /* otherwise; ca NULL: the system's */
+    const char *sni; /* the service's name; NULL: none */
+    const char *expired_ok[2]; /* fingerprints of certificates that are taken although they have expired */
 };
 
 struct redis_probe;

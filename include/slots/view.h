@@ -73,6 +73,7 @@ struct node_view {
     enum view_reach reach;
     bool refused;    /* nobody listens there: stronger than silence */
     char error[256]; /* why reach is not OK */
+    char certificate[65]; /* SHA-256 in hex of the one it showed; "" without TLS */
 
     /* CLUSTER MYID, MYSHARDID */
     char id[NODE_ID_LEN + 1];

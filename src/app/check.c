@@ -181,7 +181,7 @@ static void ask(struct check *c)
     struct redis_target targets[MEMBERS_MAX];
 
     for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ from[i].host, from[i].port };
+        targets[i] = (struct redis_target){ .ip = from[i].host, .port = from[i].port };
     redis_probe_start(c->loop, targets, n, &c->auth, c->timeout_ms, on_views, c);
 }
 

@@ -53,7 +53,7 @@ static void step_redis(struct pass *p)
         return;
     }
     for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
+        targets[i] = (struct redis_target){ .ip = p->members[i].ip, .port = p->members[i].port };
     for (size_t i = 0; i < cmds->n; i++)
         metric_inc(p->c->m.redis_commands);
     p->apply = redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);

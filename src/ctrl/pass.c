@@ -200,7 +200,7 @@ static void probe(struct pass *p)
     }
     targets = xcalloc(n, sizeof(*targets));
     for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ p->members[i].ip, p->members[i].port };
+        targets[i] = (struct redis_target){ .ip = p->members[i].ip, .port = p->members[i].port };
     metric_inc(p->c->m.probes);
     p->probe = redis_probe_start(p->c->loop, targets, n, &auth, PROBE_DEADLINE_MS, on_views, p);
 }

@@ -109,7 +109,7 @@ static void sort_by_node(struct redis_apply *a, size_t n_targets)
 }
 
 static void start_all(struct redis_apply *a, struct loop *l, const struct redis_target *targets,
-                      const struct redis_auth *auth, redisSSLContext *tls, int deadline_ms)
+                      const struct redis_auth *auth, SSL_CTX *tls, int deadline_ms)
 {
     for (size_t i = 0; i < a->n_told; i++) {
         struct told *t = &a->told[i];
@@ -126,7 +126,7 @@ struct redis_apply *redis_apply_start(struct loop *l, const struct redis_target 
 {
     struct redis_apply *a = xcalloc(1, sizeof(*a));
     const char *why;
-    redisSSLContext *tls = pipe_tls(auth, &why);
+    SSL_CTX *tls = tls_new(auth, &why);
 
     a->commands = xcalloc(n + 1, sizeof(*a->commands));
     a->results = xcalloc(n + 1, sizeof(*a->results));
@@ -144,8 +144,7 @@ struct redis_apply *redis_apply_start(struct loop *l, const struct redis_target 
         start_all(a, l, targets, auth, tls, deadline_ms);
     if (a->n_left == 0)
         loop_timer_set(a->empty, 0);
-    if (tls)
-        redisFreeSSLContext(tls);
+    SSL_CTX_free(tls);
     return a;
 }
 

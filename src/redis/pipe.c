@@ -14,6 +14,8 @@
 
 struct pipe {
     redisAsyncContext *ac; /* NULL once it is gone */
+    SSL *ssl;              /* the connection's; NULL without TLS */
+    bool was_shown;
     struct loop_timer *deadline;
     struct pipe_job job;
     int deadline_ms;
@@ -69,10 +71,14 @@ static void on_deadline(void *arg)
 static void on_lost(struct pipe *p, const redisAsyncContext *ac)
 {
     bool refused = ac->c.err == REDIS_ERR_IO && strcmp(ac->c.errstr, strerror(ECONNREFUSED)) == 0;
-    const char *why = ac->c.err == REDIS_ERR_OOM ? "a list too deep or too long"
-                      : ac->c.errstr[0]          ? ac->c.errstr
-                                                 : "connection lost";
+    const char *cert = p->ssl ? tls_refusal(p->ssl) : NULL;
+    char refusal[160];
+    const char *why = cert                         ? refusal
+                      : ac->c.err == REDIS_ERR_OOM ? "a list too deep or too long"
+                      : ac->c.errstr[0]            ? ac->c.errstr
+                                                   : "connection lost";
 
+    snprintf(refusal, sizeof(refusal), "its certificate is refused: %s", cert ? cert : "");
     p->ac->data = NULL;
     p->ac = NULL;
     pipe_end(p, refused ? PIPE_REFUSED : PIPE_SILENT, why);
@@ -111,6 +117,17 @@ static void send_more(struct pipe *p)
         send_command(p);
 }
 
+static void show(struct pipe *p)
+{
+    char fingerprint[REDIS_FINGERPRINT_SIZE];
+
+    if (!p->ssl || p->was_shown || !p->job.on_shown)
+        return;
+    p->was_shown = true;
+    tls_fingerprint(p->ssl, fingerprint);
+    p->job.on_shown(p->job.arg, fingerprint);
+}
+
 static void on_auth(redisAsyncContext *ac, void *r, void *tag)
 {
     struct pipe *p = ac->data;
@@ -119,6 +136,8 @@ static void on_auth(redisAsyncContext *ac, void *r, void *tag)
     (void)tag;
     if (!p)
         return;
+    if (reply)
+        show(p);
     if (!reply)
         on_lost(p, ac);
     else if (reply->type == REDIS_REPLY_ERROR)
@@ -137,6 +156,7 @@ static void on_reply(redisAsyncContext *ac, void *r, void *tag)
         on_lost(p, ac);
         return;
     }
+    show(p);
     p->n_answered++;
     if (!p->job.on_reply(p->job.arg, (size_t)tag, r) || p->n_answered == p->job.n_commands)
         pipe_end(p, PIPE_OK, "");
@@ -163,7 +183,23 @@ static bool fail_early(struct pipe *p, enum pipe_result what, const char *why)
     return false;
 }
 
-static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_target *to, redisSSLContext *tls)
+/* hiredis owns the session from then on, and frees it with the connection. */
+static bool secure(struct pipe *p, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls)
+{
+    SSL *ssl = tls_session(tls, to, auth);
+
+    if (!ssl)
+        return fail_early(p, PIPE_SILENT, "no TLS session can be made");
+    if (redisInitiateSSL(&p->ac->c, ssl) == REDIS_OK) {
+        p->ssl = ssl;
+        return true;
+    }
+    SSL_free(ssl);
+    return fail_early(p, PIPE_SILENT, p->ac->c.errstr);
+}
+
+static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
+                         SSL_CTX *tls)
 {
     static const struct meter_limits limits = { .bytes = 4u << 20, .items = 16384, .depth = 4 };
     redisOptions o = { 0 };
@@ -177,8 +213,8 @@ static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_targ
     if (p->ac->err)
         return fail_early(p, strcmp(p->ac->errstr, strerror(ECONNREFUSED)) == 0 ? PIPE_REFUSED : PIPE_SILENT,
                           p->ac->errstr);
-    if (tls && redisInitiateSSLWithContext(&p->ac->c, tls) != REDIS_OK)
-        return fail_early(p, PIPE_SILENT, p->ac->c.errstr);
+    if (tls && !secure(p, to, auth, tls))
+        return false;
     meter_attach(&p->ac->c, tls != NULL, &limits);
     p->ac->data = p;
     redisLibeventAttach(p->ac, loop_base(l));
@@ -187,8 +223,8 @@ static bool pipe_connect(struct pipe *p, struct loop *l, const struct redis_targ
     return true;
 }
 
-struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
-                        redisSSLContext *tls, int deadline_ms, const struct pipe_job *job)
+struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls,
+                        int deadline_ms, const struct pipe_job *job)
 {
     struct pipe *p = xcalloc(1, sizeof(*p));
     bool has_password = auth && !str_empty(auth->password);
@@ -196,26 +232,10 @@ struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const str
     p->job = *job;
     p->deadline_ms = deadline_ms;
     p->deadline = loop_timer_new(l, on_deadline, p);
-    if (pipe_connect(p, l, to, tls) && has_password)
+    if (pipe_connect(p, l, to, auth, tls) && has_password)
         send_auth(p, auth);
     if (!p->why[0] && !(has_password && job->one_by_one))
         send_more(p);
     loop_timer_set(p->deadline, p->why[0] ? 0 : deadline_ms);
     return p;
-}
-
-redisSSLContext *pipe_tls(const struct redis_auth *auth, const char **why)
-{
-    redisSSLContextError code = REDIS_SSL_CTX_NONE;
-    redisSSLContext *ctx = NULL;
-
-    *why = "";
-    if (!auth || !auth->tls)
-        return NULL;
-    redisInitOpenSSL();
-    ctx = redisCreateSSLContext(auth->ca_file, auth->ca_file ? NULL : "/etc/ssl/certs", auth->cert_file,
-                                auth->key_file, auth->sni, &code);
-    if (!ctx)
-        *why = redisSSLContextGetError(code);
-    return ctx;
 }

@@ -13,6 +13,7 @@
 
 #include "redis/probe.h"
 #include "slots/command.h"
+#include "tls.h"
 
 enum pipe_result {
     PIPE_OK,      /* every command was answered, or on_reply said enough */
@@ -28,17 +29,15 @@ struct pipe_job {
     /* The i-th command; returns its argument count. argv is room for COMMAND_ARGS_MAX pointers. */
     size_t (*command)(void *arg, size_t i, const char **argv);
     bool (*on_reply)(void *arg, size_t i, const redisReply *reply); /* false: enough */
+    void (*on_shown)(void *arg, const char *fingerprint); /* of the node's certificate; NULL: nobody asks */
     void (*on_end)(void *arg, enum pipe_result result, const char *why);
 };
 
 struct pipe;
 
-/* tls from pipe_tls, or NULL; only needed during the call. */
-struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
-                        redisSSLContext *tls, int deadline_ms, const struct pipe_job *job);
+/* tls from tls_new, or NULL. */
+struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls,
+                        int deadline_ms, const struct pipe_job *job);
 void pipe_cancel(struct pipe *p); /* no further calls; NULL is fine */
-
-/* NULL with auth->tls off (no error), or when files cannot be read: *why, of static storage, is set. */
-redisSSLContext *pipe_tls(const struct redis_auth *auth, const char **why);
 
 #endif

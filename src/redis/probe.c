@@ -87,6 +87,13 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
     return true;
 }
 
+static void on_shown(void *arg, const char *fingerprint)
+{
+    struct asked *a = arg;
+
+    snprintf(a->view->certificate, sizeof(a->view->certificate), "%s", fingerprint);
+}
+
 static void finish(struct redis_probe *p)
 {
     struct node_view *views = TAKE(p->views);
@@ -123,11 +130,11 @@ static void on_empty(void *arg)
 }
 
 static void start_one(struct redis_probe *p, size_t i, struct loop *l, const struct redis_target *to,
-                      const struct redis_auth *auth, redisSSLContext *tls, int deadline_ms)
+                      const struct redis_auth *auth, SSL_CTX *tls, int deadline_ms)
 {
     struct asked *a = &p->asked[i];
     struct pipe_job job = { .arg = a, .n_commands = N_QUESTIONS, .command = question, .on_reply = on_reply,
-                            .on_end = on_end };
+                            .on_shown = on_shown, .on_end = on_end };
 
     a->probe = p;
     a->view = &p->views[i];
@@ -152,7 +159,7 @@ struct redis_probe *redis_probe_start(struct loop *l, const struct redis_target 
 {
     struct redis_probe *p = xcalloc(1, sizeof(*p));
     const char *why;
-    redisSSLContext *tls = pipe_tls(auth, &why);
+    SSL_CTX *tls = tls_new(auth, &why);
 
     p->asked = xcalloc(n + 1, sizeof(*p->asked));
     p->views = xcalloc(n + 1, sizeof(*p->views));
@@ -166,8 +173,7 @@ struct redis_probe *redis_probe_start(struct loop *l, const struct redis_target 
         start_one(p, i, l, &targets[i], auth, tls, deadline_ms);
     if (p->n_left == 0)
         loop_timer_set(p->empty, 0);
-    if (tls)
-        redisFreeSSLContext(tls);
+    SSL_CTX_free(tls);
     return p;
 }
 

@@ -195,7 +195,7 @@ static inline void lab_stop(struct lab *l)
 static inline void lab_targets(const struct lab *l, struct redis_target *out)
 {
     for (size_t i = 0; i < l->n; i++)
-        out[i] = (struct redis_target){ l->members[i].ip, l->members[i].port };
+        out[i] = (struct redis_target){ .ip = l->members[i].ip, .port = l->members[i].port };
 }
 
 static inline struct redis_auth lab_auth(const struct lab *l)
