@@ -76,7 +76,7 @@ void latch_done(struct latch *l);
  * Redis. The caller frees with members_free; texts lend from pods and latch. */
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out);
-/* Sets zone, draining, ending, node_gone. hosts: those that the pods run on, as far as they exist;
+/* Sets zone, draining, ending, node_gone, fenced. hosts: those that the pods run on, as far as they exist;
  * NULL: nodes cannot be read. zone lends from hosts. */
 void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct host *hosts,
                     size_t n_hosts);

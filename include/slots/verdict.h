@@ -36,6 +36,7 @@ struct member {
     bool ending;   /* its pod is being deleted or evicted: draining, and soon */
     bool node_gone; /* its node does not exist any more, or somebody vouches that it is off */
     bool outdated; /* its pod is not of the newest revision */
+    bool fenced; /* proven not to run: no pod, its container has ended, or its node is gone */
 };
 
 struct expected {

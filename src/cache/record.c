@@ -129,10 +129,12 @@ static void read_containers(const cJSON *pod, struct pod *out)
 {
     const cJSON *c;
 
+    out->stopped = true;
     cJSON_ArrayForEach(c, json_at(pod, "status.containerStatuses"))
     {
         const char *why = json_get_str(c, "state.waiting.reason");
 
+        out->stopped &= !json_has(c, "state.running");
         out->restarts += get_i32(c, "restartCount", 0) & 0xffff;
         if (why && !out->waiting[0])
             copy_cut(out->waiting, sizeof(out->waiting), why);
@@ -191,7 +193,7 @@ bool pod_differs(const struct pod *a, const struct pod *b)
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
            a->running != b->running || a->deleting != b->deleting ||
-           a->disrupted != b->disrupted || strcmp(a->waiting, b->waiting) != 0 ||
+           a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||
            strcmp(a->revision, b->revision) != 0;
 }
 

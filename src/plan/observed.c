@@ -63,6 +63,7 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
             m[i].ready = p->ready && !p->deleting;
             m[i].node = p->node[0] ? p->node : NULL;
         }
+        m[i].fenced = !p || p->stopped;
     }
     *out = (struct expected){ m, n, shards, (int)n / shards - 1, 0 };
     return m;
@@ -87,6 +88,7 @@ void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n
         m[i].ending = p && (p->deleting || p->disrupted);
         m[i].draining = m[i].ending || (h && (h->cordoned || h->out_of_service));
         m[i].node_gone = h ? h->out_of_service : p && hosts && p->node[0];
+        m[i].fenced = !p || m[i].node_gone || (p->stopped && !(h && h->unwell)); /* old news else */
     }
 }
 
