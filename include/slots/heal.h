@@ -7,9 +7,14 @@
  *   replication a replica that follows its master's old address is told again (B2)
  *   replacement a fresh pod is introduced, then follows the owner that lacks replicas (B6)
  *   balance     a replica too many in one shard moves to where one lacks
+ *   arm         replicas in sync, and masters, may take part in failover again
+ *   failover    a dead master: its replicas elect until their deadline (B3), then the best one in sync
+ *               is forced (B4); without a majority it takes over, when all who are silent are fenced (B5)
  *   forget      ids that belong to nobody, own nothing, are followed by nobody, and failed
  *               for long, are forgotten by all at once (B7)
- *   arm         replicas in sync, and masters, may take part in failover again
+ *   open slots  a slot left half moved is moved on, or its keys go back to its owner (B8)
+ *   lost slots  go back to the member that all others take for their owner; elsewhere only
+ *               when a person gave up what they held (B9)
  * In the state Unknown nothing is sent.
  */
 #ifndef SLOTS_HEAL_H
@@ -21,12 +26,17 @@
 enum heal_action {
     HEAL_NONE, /* nothing to mend */
     HEAL_WAIT, /* mending under way, or only Redis itself can (an election) */
-    HEAL_REFUSE, /* needs a person; reason says why */
+    HEAL_REFUSE, /* needs a person; reason says why, and what to do */
     HEAL_SUSPEND,
     HEAL_MEET,
     HEAL_REPLICATE,
     HEAL_FORGET,
     HEAL_ARM,
+    HEAL_FORCE,    /* CLUSTER FAILOVER FORCE: OK is no guarantee, the next snapshots tell */
+    HEAL_TAKEOVER,
+    HEAL_STABLE,   /* a mark that leads nowhere */
+    HEAL_MOVE,     /* moves: keys of half moved slots */
+    HEAL_ADDSLOTS,
 };
 
 /* All lent for the call. */
@@ -39,16 +49,52 @@ struct heal_input {
     int64_t now_ms;
 };
 
+enum { HEAL_MISSING_MAX = 32, HEAL_SLOTS_MAX = 16, HEAL_MOVES_MAX = 64 };
+
+/* What became of a slot's keys (of a HEAL_MOVE). */
+enum heal_moved {
+    HEAL_MOVED_NOT = 0,
+    HEAL_MOVED_DONE,     /* the source holds none any more */
+    HEAL_MOVED_CONFLICT, /* a key is on both sides with different values: nothing was overwritten */
+};
+
 /* What the caller keeps from pass to pass; zero at first. Losing it costs time, nothing else. */
 struct heal_memory {
-    uint64_t wound; /* which masters are missing; 0: none */
-    int64_t since_ms;
+    struct {
+        uint64_t id; /* hash of a missing master's node id */
+        int64_t since_ms;
+    } missing[HEAL_MISSING_MAX];
+    size_t n_missing;
+    int64_t forced_ms; /* when a failover was forced last; 0: not since all was well */
+    int n_forced;
+    struct {
+        uint16_t slot;
+        enum heal_moved what;
+        int64_t at_ms;
+    } slots[HEAL_SLOTS_MAX]; /* the latest; in a ring */
+    size_t n_slots;
+};
+
+/* To be told after a HEAL_MOVE, for each slot. */
+void heal_remember(struct heal_memory *mem, uint16_t slot, enum heal_moved what, int64_t now_ms);
+
+enum heal_how {
+    HEAL_ONWARD, /* source owns the slot, target imports it: the move is carried on to its end */
+    HEAL_BACK,   /* source does not own the slot: its keys go to target, which does; then STABLE on source */
+};
+
+struct heal_move {
+    uint16_t slot;
+    enum heal_how how;
+    size_t source, target; /* members */
 };
 
 struct heal_step {
     enum heal_action action;
     struct commands commands;
-    char reason[200];
+    struct heal_move moves[HEAL_MOVES_MAX]; /* of HEAL_MOVE; each slot once */
+    size_t n_moves;
+    char reason[256];
     int again_ms;
 };
 

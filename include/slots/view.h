@@ -90,6 +90,7 @@ struct node_view {
     char master_host[256];
     uint16_t master_port;
     bool master_link_up, sync_in_progress;
+    int64_t link_down_s; /* since when the link to its master is down; -1: up, or never was */
     int64_t offset; /* master: master_repl_offset; replica: what it has read */
     struct replica_link *links;
     size_t n_links;

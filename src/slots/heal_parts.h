@@ -40,6 +40,12 @@ bool heal_is_stranger(const struct heal *h, const struct view_row *row);
 /* By this node's own clock: the newest sign of life it has of anyone, less that of the row. */
 int64_t heal_silent_ms(const struct node_view *v, const struct view_row *row);
 
+/* heal_memory.c */
+enum { HEAL_RECALL_MS = 30000 };
+enum heal_moved heal_recall(const struct heal *h, uint16_t slot); /* what was told of late */
+int64_t heal_missing_ms(struct heal *h, const char *id);          /* for how long; begins with 0 */
+void heal_forget_found(struct heal *h);
+
 /* heal_address.c */
 bool heal_unknown(struct heal *h);
 bool heal_cluster_exists(struct heal *h);

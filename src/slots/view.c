@@ -9,6 +9,7 @@ void view_init(struct node_view *v)
 {
     memset(v, 0, sizeof(*v));
     v->keys = -1;
+    v->link_down_s = -1;
 }
 
 void view_done(struct node_view *v)

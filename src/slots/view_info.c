@@ -185,6 +185,8 @@ static int store_special(struct slice key, struct slice value, struct node_view 
         v->is_valkey |= s->has_valkey_version;
         return slice_copy(value, v->version, sizeof(v->version)) ? 0 : err_set(e, ERR_INVALID, "version");
     }
+    if (slice_is(key, "master_link_down_since_seconds"))
+        return slice_int(value, -1, INT64_MAX / 1000, &v->link_down_s) ? 0 : err_set(e, ERR_INVALID, "link down since");
     if (is_numbered(key, "db"))
         return add_keys(value, &s->keys, e);
     if (is_numbered(key, "slave") && s->n_links < VIEW_LINKS_MAX)

@@ -1,0 +1,83 @@
+/* What healing keeps from pass to pass. */
+#include <string.h>
+
+#include "base/str.h"
+#include "slots/heal_parts.h"
+
+static size_t place_of(const struct heal_memory *mem, uint16_t slot)
+{
+    size_t oldest = 0;
+
+    for (size_t i = 0; i < mem->n_slots; i++) {
+        if (mem->slots[i].slot == slot)
+            return i;
+        if (mem->slots[i].at_ms < mem->slots[oldest].at_ms)
+            oldest = i;
+    }
+    return mem->n_slots < HEAL_SLOTS_MAX ? mem->n_slots : oldest;
+}
+
+void heal_remember(struct heal_memory *mem, uint16_t slot, enum heal_moved what, int64_t now_ms)
+{
+    size_t at = place_of(mem, slot);
+
+    mem->n_slots += at == mem->n_slots;
+    mem->slots[at].slot = slot;
+    mem->slots[at].what = what;
+    mem->slots[at].at_ms = now_ms;
+}
+
+enum heal_moved heal_recall(const struct heal *h, uint16_t slot)
+{
+    const struct heal_memory *mem = h->mem;
+
+    for (size_t i = 0; i < mem->n_slots; i++)
+        if (mem->slots[i].slot == slot && h->in->now_ms - mem->slots[i].at_ms < HEAL_RECALL_MS)
+            return mem->slots[i].what;
+    return HEAL_MOVED_NOT;
+}
+
+static uint64_t id_hash(const char *id)
+{
+    return str_hash(STR_HASH_INIT, id, strlen(id));
+}
+
+static size_t find_missing(const struct heal_memory *mem, uint64_t hash)
+{
+    size_t i = 0;
+
+    while (i < mem->n_missing && mem->missing[i].id != hash)
+        i++;
+    return i;
+}
+
+int64_t heal_missing_ms(struct heal *h, const char *id)
+{
+    struct heal_memory *mem = h->mem;
+    uint64_t hash = id_hash(id);
+    size_t at = find_missing(mem, hash);
+
+    if (at == HEAL_MISSING_MAX)
+        return 0; /* waits until there is room */
+    if (at == mem->n_missing) {
+        mem->missing[at].id = hash;
+        mem->missing[at].since_ms = h->in->now_ms;
+        mem->n_missing++;
+    }
+    return h->in->now_ms - mem->missing[at].since_ms;
+}
+
+/* Who is back is not missing any more: should it go again, its time starts anew. */
+void heal_forget_found(struct heal *h)
+{
+    struct heal_memory *mem = h->mem;
+
+    for (size_t i = 0; i < h->m.n; i++) {
+        size_t at = heal_is_up(h, i) ? find_missing(mem, id_hash(h->m.me[i]->id)) : mem->n_missing;
+
+        if (at < mem->n_missing)
+            mem->missing[at] = mem->missing[--mem->n_missing];
+    }
+    if (h->v->state == REDIS_HEALTHY)
+        memset(mem, 0, sizeof(*mem));
+}
