@@ -23,7 +23,7 @@ struct form_seat {
     char *pod;
     int shard;
     bool replica;
-    char id[NODE_ID_LEN + 1]; /* recorded when the pod was proven fresh */
+    char id[NODE_ID_LEN + 1]; /* recorded when the pod was proven fresh, or first answered; "": not yet */
 };
 
 struct form_plan {

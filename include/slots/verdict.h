@@ -32,6 +32,7 @@ struct member {
     const char *id;          /* lent; the node id that it had when last seen; NULL: not known */
     bool reserved; /* a resize decides its role: it is introduced and armed, nothing else */
     bool leaving;  /* a resize takes it out: no role is given to it any more */
+    bool parting;  /* leaving, and being forgotten: known or not, nothing is asked of it any more */
     bool draining; /* its pod or its node is about to go */
     bool ending;   /* its pod is being deleted or evicted: draining, and soon */
     bool node_gone; /* its node does not exist any more, or somebody vouches that it is off */

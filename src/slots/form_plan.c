@@ -28,7 +28,7 @@ cJSON *form_plan_json(const struct form_plan *p)
         json_str(seat, "pod", p->seats[i].pod);
         json_int(seat, "shard", p->seats[i].shard);
         json_str(seat, "role", p->seats[i].replica ? "replica" : "master");
-        json_str(seat, "id", p->seats[i].id);
+        json_str(seat, "id", p->seats[i].id[0] ? p->seats[i].id : NULL);
     }
     return root;
 }
@@ -44,7 +44,7 @@ static int parse_seat(const cJSON *json, int shards, struct form_seat *out, stru
         return err_set(e, ERR_INVALID, "shard of %s: must be below %d", pod, shards);
     if (!role || (!str_eq(role, "master") && !str_eq(role, "replica")))
         return err_set(e, ERR_INVALID, "role of %s: must be master or replica", pod);
-    if (!id || view_parse_id(id, strlen(id), out->id, e) < 0)
+    if (id && view_parse_id(id, strlen(id), out->id, e) < 0)
         return err_set(e, ERR_INVALID, "id of %s: must be a node id", pod);
     out->pod = xstrdup(pod);
     out->shard = (int)shard;

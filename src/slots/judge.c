@@ -24,7 +24,7 @@ bool judge_reach(const struct merged *m, char *why)
     size_t silent = 0, len = 0;
 
     for (size_t i = 0; i < m->n; i++) {
-        if (m->me[i])
+        if (m->me[i] || m->x->members[i].parting)
             continue;
         if (silent++ < 2)
             len += (size_t)snprintf(why + len, EVIDENCE - len, "%s%s: %.60s", len ? "; " : "", merged_name(m, i),
@@ -220,11 +220,21 @@ bool judge_closed(const struct merged *m, char *why)
     return true;
 }
 
+static bool is_parting(const struct merged *m, const char *id)
+{
+    for (size_t i = 0; m->n_parting && i < m->n; i++)
+        if (m->x->members[i].parting && str_eq(m->x->members[i].id, id))
+            return true;
+    return false;
+}
+
 static bool row_is_member(const struct merged *m, size_t i, const struct view_row *r, char *why)
 {
     size_t at = merged_find(m, r->id);
     const char *who = merged_name(m, i);
 
+    if (is_parting(m, r->id))
+        return true;
     if (r->flags & NODE_HANDSHAKE)
         return no(why, "%s shakes hands with %s:%u", who, r->ip, r->port);
     if (at == MERGED_NONE && merged_silent_at(m, r) == MERGED_NONE)
@@ -240,6 +250,13 @@ static bool row_is_member(const struct merged *m, size_t i, const struct view_ro
     return true;
 }
 
+/* Those that part may be known or not. */
+static bool knows_so_many(const struct merged *m, const struct node_view *v)
+{
+    return (size_t)v->known_nodes == v->n_rows && v->n_rows <= m->x->n_members &&
+           v->n_rows >= m->x->n_members - m->n_parting;
+}
+
 bool judge_members(const struct merged *m, char *why)
 {
     for (size_t i = 0; i < m->n; i++) {
@@ -248,8 +265,8 @@ bool judge_members(const struct merged *m, char *why)
         for (size_t r = 0; m->me[i] && r < v->n_rows; r++)
             if (!row_is_member(m, i, &v->rows[r], why))
                 return false;
-        if (m->me[i] && ((size_t)v->known_nodes != m->x->n_members || v->n_rows != m->x->n_members))
-            return no(why, "%s knows %d nodes of %zu", merged_name(m, i), v->known_nodes, m->x->n_members);
+        if (m->me[i] && !knows_so_many(m, v))
+            return no(why, "%s knows %d nodes of %zu", merged_name(m, i), v->known_nodes, m->x->n_members - m->n_parting);
     }
     return m->n_up > 0 || no(why, "nobody answers");
 }

@@ -38,7 +38,8 @@ void merged_init(struct merged *m, const struct expected *x, const struct node_v
     m->me = xcalloc(m->n + 1, sizeof(*m->me));
     m->ids = xcalloc(m->n + 1, sizeof(*m->ids));
     for (size_t i = 0; i < m->n; i++) {
-        m->me[i] = views[i].reach == REACH_OK ? view_myself(&views[i]) : NULL;
+        m->me[i] = views[i].reach == REACH_OK && !x->members[i].parting ? view_myself(&views[i]) : NULL;
+        m->n_parting += x->members[i].parting;
         if (m->me[i])
             m->ids[m->n_up++] = (struct merged_id){ m->me[i]->id, i };
     }

@@ -24,6 +24,7 @@ struct merged {
     const struct view_row **me; /* NULL: not up */
     struct merged_id *ids;      /* of those up, sorted */
     size_t n_up, n_owners;
+    size_t n_parting; /* of n; counted as silent */
     struct slot_set claimed, twice; /* by own rows of masters */
     struct slot_set served;         /* claimed once, by a master that says ok */
 };

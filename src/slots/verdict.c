@@ -50,10 +50,12 @@ static bool is_hidden(const struct merged *m, size_t silent)
 
 static bool is_unknown(const struct merged *m)
 {
-    if ((m->n - m->n_up) * 2 > m->n || m->n == 0)
+    size_t n = m->n - m->n_parting;
+
+    if ((n - m->n_up) * 2 > n || n == 0)
         return true;
     for (size_t i = 0; i < m->n; i++)
-        if (!m->me[i] && is_hidden(m, i))
+        if (!m->me[i] && !m->x->members[i].parting && is_hidden(m, i))
             return true;
     return false;
 }
@@ -124,7 +126,7 @@ void verdict_judge(const struct expected *x, const struct node_view *views, size
     out->slots_ok = slot_set_count(&m.served);
     out->n_masters = (int)m.n_owners;
     out->n_reachable = (int)m.n_up;
-    out->n_members = (int)m.n;
+    out->n_members = (int)(m.n - m.n_parting);
     out->serving = is_serving(&m, out->slots_ok);
     out->signature = STR_HASH_INIT;
     for (size_t i = 0; i < m.n; i++)

@@ -38,6 +38,7 @@ static const struct field info_fields[] = {
     VIEW_TEXT("run_id", run_id),
     VIEW_LONG("uptime_in_seconds", uptime_s),
     VIEW_LONG("used_memory", used_memory),
+    VIEW_LONG("used_memory_dataset", dataset_bytes),
     VIEW_LONG("maxmemory", max_memory),
     VIEW_IS("role", is_replica, "slave"),
     VIEW_TEXT("master_host", master_host),

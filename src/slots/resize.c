@@ -1,0 +1,194 @@
+#include "slots/resize.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "slots/judge.h"
+#include "slots/resize_parts.h"
+
+enum { SPARE_NODES_MAX = 100 };
+
+bool resize_stop(struct resize *z, enum resize_action action, int again_ms, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(z->out->reason, sizeof(z->out->reason), fmt, ap);
+    va_end(ap);
+    z->out->action = action;
+    z->out->again_ms = again_ms;
+    return true;
+}
+
+const char *resize_name(const struct resize *z, size_t i)
+{
+    return merged_name(&z->m, i);
+}
+
+bool resize_is_leaving(const struct resize *z, size_t i)
+{
+    return z->m.x->members[i].leaving;
+}
+
+const struct resize_owner *resize_owner_of(const struct resize *z, size_t member)
+{
+    for (size_t i = 0; z->m.me[member] && i < z->plan->n_owners; i++)
+        if (str_eq(z->plan->owners[i].id, z->m.me[member]->id))
+            return &z->plan->owners[i];
+    return NULL;
+}
+
+static bool rule_none(struct resize *z)
+{
+    return z->plan->shards == 0 && resize_stop(z, RESIZE_NONE, 0, "no resize runs");
+}
+
+static bool rule_answers(struct resize *z)
+{
+    if (z->v->state == REDIS_UNKNOWN)
+        return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "unknown, nothing is changed: %.120s", verdict_why(z->v));
+    for (size_t i = 0; i < z->m.n; i++)
+        if (!z->m.me[i] && !resize_is_leaving(z, i))
+            return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting for %s: %.100s", resize_name(z, i),
+                               z->m.views[i].error[0] ? z->m.views[i].error : "no answer");
+    return !z->v->serving && resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", verdict_why(z->v));
+}
+
+/* Above every epoch there is, so that no old claim of a dead node can override what it will own. Only a node
+ * that knows nobody takes one; it is introduced afterwards. */
+static bool rule_epochs(struct resize *z)
+{
+    uint64_t epoch = z->v->max_epoch;
+
+    for (size_t i = 0; i < z->m.n; i++)
+        if (z->m.x->members[i].reserved && z->m.me[i] && view_is_fresh(&z->m.views[i], NULL))
+            commands_add(&z->out->commands, CMD_SET_EPOCH, i)->epoch = ++epoch;
+    return z->out->commands.n > 0 && resize_stop(z, RESIZE_EPOCHS, 0, "setting the config epoch of %zu new nodes",
+                                                 z->out->commands.n);
+}
+
+static bool rule_pods(struct resize *z)
+{
+    return z->m.n < z->plan->nodes && resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting for %zu of %zu pods",
+                                                  z->plan->nodes - z->m.n, z->plan->nodes);
+}
+
+static bool record(struct resize *z, struct resize_plan *next, const char *what)
+{
+    z->out->next = *next;
+    return resize_stop(z, RESIZE_RECORD, 0, "%s", what);
+}
+
+/* More nodes than thought are needed when those without slots hold another shard's copy. */
+static bool more_nodes(struct resize *z, const struct err *e)
+{
+    struct resize_plan next = resize_plan_copy(z->plan);
+    size_t most = resize_nodes_wanted(z->plan) > (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas)
+                      ? resize_nodes_wanted(z->plan)
+                      : (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas);
+
+    if (next.nodes >= most + SPARE_NODES_MAX || next.nodes >= most + (size_t)z->plan->shards) {
+        resize_plan_done(&next);
+        return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", e->msg);
+    }
+    next.nodes++;
+    return record(z, &next, "one more node is needed for a while");
+}
+
+static bool decide_owners(struct resize *z)
+{
+    struct resize_plan next = resize_plan_copy(z->plan);
+    struct err e = { 0 };
+    int rc = resize_plan_make(z->m.x, z->m.views, &next, &e);
+
+    if (rc == 0)
+        return record(z, &next, "the plan of the slots is being recorded");
+    resize_plan_done(&next);
+    if (rc == -ERR_INVALID)
+        return resize_stop(z, RESIZE_REFUSE, RESIZE_LATER_MS, "%.190s", e.msg);
+    return more_nodes(z, &e);
+}
+
+/* Where this planned owner is now: itself, or the master that it follows after a failover. */
+static size_t heir_of(const struct resize *z, const char *id)
+{
+    size_t at = merged_find(&z->m, id);
+
+    if (at != MERGED_NONE && z->m.me[at]->flags & NODE_REPLICA)
+        at = merged_find(&z->m, z->m.me[at]->master_id);
+    return at != MERGED_NONE && z->m.me[at]->flags & NODE_MASTER ? at : MERGED_NONE;
+}
+
+/* A failover changes who stands for a planned owner; anything else that does not fit is planned anew. */
+static bool rule_owners(struct resize *z)
+{
+    struct resize_plan next = resize_plan_copy(z->plan);
+    bool changed = false, fits = next.n_owners > 0;
+
+    for (size_t i = 0; i < next.n_owners && fits; i++) {
+        size_t at = heir_of(z, next.owners[i].id);
+        bool same = at != MERGED_NONE && str_eq(next.owners[i].id, z->m.me[at]->id);
+
+        fits = at != MERGED_NONE && (same || !resize_owner_of(z, at)) && !(same && resize_is_leaving(z, at) && !merged_owns(&z->m, at));
+        if (!fits || same)
+            continue;
+        memcpy(next.owners[i].id, z->m.me[at]->id, sizeof(next.owners[i].id));
+        changed = true;
+    }
+    if (fits && changed)
+        return record(z, &next, "an owner has failed over");
+    resize_plan_done(&next);
+    if (fits)
+        return false;
+    if (z->v->state != REDIS_HEALTHY)
+        return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", verdict_why(z->v));
+    return decide_owners(z);
+}
+
+static bool rule_done(struct resize *z)
+{
+    return resize_stop(z, RESIZE_DONE, 0, "%d shards with %d replicas each", z->plan->shards, z->plan->replicas);
+}
+
+void resize_step(const struct expected *x, const struct node_view *views, const struct verdict *v,
+                 const struct resize_plan *plan, struct resize_step *out)
+{
+    static bool (*const rules[])(struct resize *) = {
+        rule_none,    rule_answers,       resize_forget, rule_epochs,  resize_open_slots, rule_pods,        rule_owners,
+        resize_place, resize_arm,         resize_new_masters, resize_moves, resize_hand_over, resize_complete, resize_prove,
+        rule_done,
+    };
+    struct resize z = { .v = v, .plan = plan, .out = out };
+
+    resize_step_done(out);
+    merged_init(&z.m, x, views, x->n_members);
+    resize_progress(&z);
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (rules[i](&z))
+            break;
+    merged_done(&z.m);
+}
+
+void resize_step_init(struct resize_step *s)
+{
+    *s = (struct resize_step){ .percent = -1 };
+}
+
+void resize_step_done(struct resize_step *s)
+{
+    commands_done(&s->commands);
+    free(s->moves);
+    resize_plan_done(&s->next);
+    resize_step_init(s);
+}
+
+const char *resize_action_name(enum resize_action a)
+{
+    static const char *const names[] = { "none", "wait",   "refuse", "record",   "epochs", "suspend", "replicate",
+                                         "arm",  "stable", "move",   "failover", "forget", "done" };
+
+    return names[a];
+}

@@ -1,0 +1,46 @@
+/*
+ * slots/resize_parts.h - what the files of resizing share: the cluster as this pass sees it, and
+ * the rules of each file.
+ *
+ * Pure. A rule returns true when it has decided the step.
+ */
+#ifndef SRC_SLOTS_RESIZE_PARTS_H
+#define SRC_SLOTS_RESIZE_PARTS_H
+
+#include "slots/merged.h"
+#include "slots/resize.h"
+
+struct resize {
+    struct merged m;
+    const struct verdict *v;
+    const struct resize_plan *plan;
+    struct resize_step *out;
+};
+
+bool resize_stop(struct resize *z, enum resize_action action, int again_ms, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+const char *resize_name(const struct resize *z, size_t i);
+bool resize_is_leaving(const struct resize *z, size_t i);
+/* By the plan; NULL: it owns nothing in the end. */
+const struct resize_owner *resize_owner_of(const struct resize *z, size_t member);
+
+#define RESIZE_WAIT_MS 250
+#define RESIZE_LATER_MS 2000 /* for what a person has to mend */
+
+/* resize_moves.c */
+bool resize_open_slots(struct resize *z);
+bool resize_moves(struct resize *z);
+void resize_progress(struct resize *z);
+
+/* resize_roles.c */
+bool resize_place(struct resize *z);       /* free nodes go where copies are missing on pods that stay */
+bool resize_arm(struct resize *z);
+bool resize_new_masters(struct resize *z); /* waits until masters without slots have their replicas */
+bool resize_hand_over(struct resize *z);   /* off the pods that leave */
+bool resize_complete(struct resize *z);    /* waits until every owner has its copies on pods that stay */
+
+/* resize_end.c */
+bool resize_forget(struct resize *z);
+bool resize_prove(struct resize *z);
+
+#endif
