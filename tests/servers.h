@@ -62,7 +62,7 @@ static inline bool servers_find(const char *wanted, char out[PATH_MAX])
         const char *name = e->d_name;
         bool fits = strncmp(name, wanted, len) == 0 && strchr(strchr(wanted, '-') ? "." : "-", name[len]);
         if (fits && strlen(name) < sizeof(best) && strverscmp(name, best) > 0 && servers_runs(top, name))
-            snprintf(best, sizeof(best), "%s", name);
+            snprintf(best, sizeof(best), "%.63s", name);
     }
     if (d)
         closedir(d);
