@@ -13,6 +13,7 @@
 #include "desired/desired.h"
 #include "slots/form.h"
 #include "slots/heal.h"
+#include "slots/roles.h"
 #include "slots/verdict.h"
 
 enum secret_state {
@@ -43,6 +44,7 @@ struct redis_seen {
     const char *blocked;           /* why nobody could be asked: a sentence; NULL: asked, or nobody there */
     struct settle settle;          /* from the last pass */
     struct heal_memory heal;       /* the same */
+    struct roles_memory roles;     /* the same */
     enum secret_state secret;
     bool password_is_known;        /* by the running servers: held, or remembered */
     const char *password;          /* what the Secret should hold; NULL: cannot be known */

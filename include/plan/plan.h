@@ -52,6 +52,7 @@ struct redis_outcome {
     struct verdict verdict;
     struct settle settle;     /* to hand in again at the next pass */
     struct heal_memory heal;  /* the same */
+    struct roles_memory roles; /* the same */
     bool bootstrapped;        /* to be written to status ... */
     struct form_plan plan;    /* ... with this; owned */
     bool mending;             /* ACT_REDIS is part of the plan, or we wait for Redis itself */

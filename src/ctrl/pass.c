@@ -152,6 +152,7 @@ static void decide(struct pass *p)
     pass_refresh(p);
     p->o.redis.settle = t->settle;
     p->o.redis.heal = t->heal;
+    p->o.redis.roles = t->roles;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
     p->o.redis.password = t->password;
@@ -160,6 +161,7 @@ static void decide(struct pass *p)
     plan_step(&p->o, &p->plan);
     t->settle = p->plan.redis.settle;
     t->heal = p->plan.redis.heal;
+    t->roles = p->plan.redis.roles;
     show(t, &p->plan);
     say(p);
     act_run(p);

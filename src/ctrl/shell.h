@@ -37,6 +37,7 @@ struct track {
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
     struct heal_memory heal;
+    struct roles_memory roles;
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */

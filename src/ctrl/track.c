@@ -100,5 +100,6 @@ void tracks_doubt(struct ctrl *c)
         t->password_is_doubted = true;
         t->settle = (struct settle){ 0 };
         t->heal = (struct heal_memory){ 0 };
+        t->roles = (struct roles_memory){ 0 };
     }
 }

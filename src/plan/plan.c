@@ -35,7 +35,9 @@ static const struct rule {
     enum verdict_of_rule (*check)(struct walk *w);
 } rules[] = {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
+    { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-size", rule_redis_size }, { "redis-secret", rule_redis_secret },
+    { "redis-roles", rule_redis_roles },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
     { "redis-ready", rule_redis_ready },
 };
@@ -112,6 +114,7 @@ void plan_step(const struct observed *o, struct plan *out)
     *out = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
     out->redis.settle = o->redis.settle;
     out->redis.heal = o->redis.heal;
+    out->redis.roles = o->redis.roles;
     for (size_t i = 0; i < COUNT(rules); i++) {
         enum verdict_of_rule r = rules[i].check(&w);
 

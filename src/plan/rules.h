@@ -31,6 +31,8 @@ void walk_look_again(struct walk *w, int64_t in_ms);
 void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms); /* redis.c */
 
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
+enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
+enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
 enum verdict_of_rule rule_redis_size(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */

@@ -1,5 +1,6 @@
 #include "base/str.h"
 #include "slots/heal_parts.h"
+#include "slots/spread.h"
 #include "slots/tell.h"
 
 /* Whom this replica should follow: its master, or, when that was demoted, the master's master. */
@@ -90,23 +91,54 @@ bool heal_replacement(struct heal *h)
     return h->out->commands.n > 0;
 }
 
-/* A replica of an owner that has more than its share; one that is not armed comes first. */
+static size_t master_of(const struct heal *h, size_t i)
+{
+    bool follows = heal_is_up(h, i) && !heal_is_reserved(h, i) && h->m.me[i]->flags & NODE_REPLICA;
+
+    return follows ? merged_find(&h->m, h->m.me[i]->master_id) : MERGED_NONE;
+}
+
+/* What both shards would look like, in steps that are worth a copy of the data. */
+static int64_t cost_of_move(const struct heal *h, size_t i, size_t from, size_t to)
+{
+    return (spread_cost(&h->m, from, i, MERGED_NONE) + spread_cost(&h->m, to, MERGED_NONE, i)) / SPREAD_WORTH_A_COPY;
+}
+
+/* Of the replicas of an owner that has more than its share: the one after whose move both shards are spread
+ * best; of equals one that is not armed. */
 static size_t surplus_replica(const struct heal *h)
 {
     size_t found = MERGED_NONE;
+    int64_t least = INT64_MAX;
 
     for (size_t i = 0; i < h->m.n; i++) {
-        bool follows = heal_is_up(h, i) && !heal_is_reserved(h, i) && h->m.me[i]->flags & NODE_REPLICA;
-        size_t master = follows ? merged_find(&h->m, h->m.me[i]->master_id) : MERGED_NONE;
+        size_t master = master_of(h, i), to;
+        int64_t cost;
 
         if (master == MERGED_NONE || merged_followers(&h->m, master) <= (size_t)h->m.x->replicas_per_shard)
             continue;
-        if (h->m.me[i]->flags & NODE_NOFAILOVER)
-            return i;
-        if (found == MERGED_NONE)
+        to = neediest(h, i);
+        if (to == MERGED_NONE)
+            continue;
+        cost = cost_of_move(h, i, master, to) * 2 + !(h->m.me[i]->flags & NODE_NOFAILOVER);
+        if (cost < least) {
             found = i;
+            least = cost;
+        }
     }
     return found;
+}
+
+/* Whoever moves leaves copies behind. */
+static bool others_are_in_sync(const struct heal *h, size_t i)
+{
+    size_t master = master_of(h, i), synced = 0;
+
+    if (master == MERGED_NONE || !merged_owns(&h->m, master))
+        return true;
+    for (size_t k = 0; k < h->m.n; k++)
+        synced += k != i && master_of(h, k) == master && merged_in_sync(&h->m, k, master, NULL);
+    return synced >= (size_t)h->m.x->replicas_per_shard;
 }
 
 /* A replica of a master that is gone for good and whose slots others serve. */
@@ -138,7 +170,7 @@ bool heal_balance(struct heal *h)
     if (i == MERGED_NONE && h->v->holds[P_CONSENSUS])
         i = surplus_replica(h);
     owner = i != MERGED_NONE ? neediest(h, i) : MERGED_NONE;
-    if (owner == MERGED_NONE)
+    if (owner == MERGED_NONE || !others_are_in_sync(h, i))
         return false;
     if (!(h->m.me[i]->flags & NODE_NOFAILOVER)) {
         commands_add(&h->out->commands, CMD_SUSPEND, i);

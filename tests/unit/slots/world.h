@@ -545,6 +545,27 @@ static inline const char *w_do_forget(struct world *w, int v, int x)
     return "";
 }
 
+/* Graceful, at once; the master hears of it on the bus. Without a majority it comes to nothing. */
+static inline const char *w_do_failover(struct world *w, int v)
+{
+    struct w_node *n = &w->node[v];
+    int m = n->master, votes = 0;
+
+    if (m == NOBODY)
+        return "ERR You should send CLUSTER FAILOVER to a replica";
+    if (!w->node[m].up || n->row[m].fail)
+        return "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE";
+    for (int i = 0; i < w->n_ids; i++)
+        votes += w_talks(w, v, i) && w->node[i].owns && w->node[i].row[v].master == m;
+    if (!n->link_up || votes <= w_size(w, v) / 2)
+        return "";
+    n->epoch = ++n->current;
+    n->owns = n->row[m].owns;
+    n->row[m].owns = 0;
+    n->master = NOBODY;
+    return "";
+}
+
 /* Returns the error reply, "" for OK. */
 static inline const char *w_do(struct world *w, const struct command *c)
 {
@@ -570,6 +591,7 @@ static inline const char *w_do(struct world *w, const struct command *c)
         return "";
     case CMD_REPLICATE: return w_do_replicate(w, v, w_id_parse(c->id));
     case CMD_FORGET: return w_do_forget(w, v, w_id_parse(c->id));
+    case CMD_FAILOVER: return w_do_failover(w, v);
     case CMD_SUSPEND: n->armed = false; return "";
     case CMD_ARM: n->armed = true; return "";
     default: break; /* not modelled */
