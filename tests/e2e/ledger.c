@@ -1,199 +1,122 @@
 #include "e2e/ledger.h"
 
-#include <hiredis/hiredis.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { N_ADDRESSES = 32, N_SLOTS = 16384, PAUSE_US = 1000, PATIENCE_MS = 1500, CHECK_WITHIN_S = 60 };
+#include "e2e/ledger_book.h"
 
-/* Shared with the writer. The address table is double buffered: `current` says which half to read. */
-struct book {
-    atomic_int stop;
-    atomic_int current;
-    int n_addresses[2];
-    char addresses[2][N_ADDRESSES][64];
-    char password[256];
-    char salt[24];
-    atomic_llong next, acked, longest_gap_ms;
-    int64_t acked_at_ms[LEDGER_KEYS_MAX]; /* 0: not acknowledged */
-};
+enum { KEYS = 5000, PAUSE_US = 6000 };
 
-struct ledger {
+/* --- the writers, in a process of their own --- */
+
+struct writer {
     struct book *book;
-    const char *service;
-    int pid;
+    int index;
 };
 
-/* A cluster client of the plainest kind: remembers who served a slot, believes MOVED. */
-struct client {
-    const struct book *book;
-    redisContext *conns[N_ADDRESSES];
-    char hosts[N_ADDRESSES][64];
-    signed char owner[N_SLOTS]; /* index of conns; -1: not known */
-    int turn;
-};
-
-static unsigned key_slot(const char *key)
+static int64_t now_us(void)
 {
-    unsigned crc = 0;
+    struct timespec t;
 
-    for (; *key; key++) {
-        crc ^= (unsigned)(unsigned char)*key << 8;
-        for (int i = 0; i < 8; i++)
-            crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static void raise_to(atomic_llong *at, int64_t value)
+{
+    if (value > atomic_load(at)) /* a lost race between two large values is no matter */
+        atomic_store(at, value);
+}
+
+static int latency_bucket(int64_t us)
+{
+    int octave = 0;
+
+    while (us >= 32 && octave < BOOK_LATENCIES / 16 - 1) {
+        us >>= 1;
+        octave++;
     }
-    return (crc & 0xffff) % N_SLOTS;
+    return octave * 16 + (int)(us < 32 ? us / 2 : 15);
 }
 
-static void client_drop(struct client *c, int i)
+static int64_t bucket_us(int i)
 {
-    redisFree(c->conns[i]);
-    c->conns[i] = NULL;
-    c->hosts[i][0] = 0;
+    return (int64_t)((i % 16) * 2 + 2) << (i / 16);
 }
 
-static int client_place(struct client *c, const char *host)
+static void write_once(struct client *c, struct book_writer *w, int k, char *value, int64_t *last_us)
 {
-    for (int i = 0; i < N_ADDRESSES; i++)
-        if (str_eq(c->hosts[i], host))
-            return i;
-    for (int i = 0; i < N_ADDRESSES; i++)
-        if (!c->hosts[i][0])
-            return snprintf(c->hosts[i], sizeof(c->hosts[i]), "%s", host) > 0 ? i : -1;
-    for (int i = 0; i < N_ADDRESSES; i++)
-        client_drop(c, i);
-    return client_place(c, host);
+    struct book *b = c->book;
+    int64_t n = (int64_t)b->rounds[k] * b->o.n_keys + k, start_us = now_us();
+    long long mine = atomic_fetch_add(&w->begun, 1) + 1;
+
+    b->rounds[k]++;
+    if (!client_write(c, n, value) || !book_note(b, n))
+        return;
+    struct book_phase *p = &b->phases[atomic_load(&b->phase)];
+    int64_t end_us = now_us();
+    atomic_fetch_add(&p->latencies[latency_bucket(end_us - start_us)], 1);
+    raise_to(&p->max_us, end_us - start_us);
+    raise_to(&p->gap_ms, (end_us - *last_us) / 1000);
+    atomic_store(&w->acked_up_to, mine);
+    *last_us = end_us;
 }
 
-static bool client_connect(struct client *c, int i)
+/* Of equal parts of the slots: what one shard does touches few writers. */
+static bool is_mine(const struct book *b, int writer, int k)
 {
-    struct timeval patience = { PATIENCE_MS / 1000, PATIENCE_MS % 1000 * 1000 };
+    char key[64];
 
-    if (c->conns[i] && !c->conns[i]->err)
-        return true;
-    redisFree(c->conns[i]);
-    c->conns[i] = redisConnectWithTimeout(c->hosts[i], 6379, patience);
-    if (!c->conns[i] || c->conns[i]->err)
-        return false;
-    redisSetTimeout(c->conns[i], patience);
-    if (!c->book->password[0])
-        return true;
-    redisReply *r = redisCommand(c->conns[i], "AUTH %s", c->book->password);
-    bool ok = r && r->type == REDIS_REPLY_STATUS;
-    if (r)
-        freeReplyObject(r);
-    return ok;
+    snprintf(key, sizeof(key), "ledger:%s:%d", b->salt, k);
+    return key_slot(key) * BOOK_WRITERS / BOOK_SLOTS == (unsigned)writer;
 }
 
-static int client_guess(struct client *c)
+static void *writer_run(void *arg)
 {
-    int half = atomic_load(&c->book->current);
-    int n = c->book->n_addresses[half];
+    struct writer *me = arg;
+    struct book *b = me->book;
+    struct client *c = xcalloc(1, sizeof(*c));
+    char *value = xcalloc(1, BOOK_VALUE_MAX);
+    int64_t last_us = now_us();
 
-    return n ? client_place(c, c->book->addresses[half][c->turn++ % n]) : -1;
-}
-
-/* "MOVED 3999 10.0.0.1:6379": the index of that host. */
-static int client_redirect(struct client *c, const char *text)
-{
-    char host[64];
-    unsigned slot;
-
-    if (sscanf(text, "%*s %u %63[^:]", &slot, host) != 2)
-        return -1;
-    return client_place(c, host);
-}
-
-/* One command on a key, with at most a few redirections; NULL: no answer worth having. */
-static redisReply *client_call(struct client *c, const char *key, int argc, const char **argv)
-{
-    unsigned slot = key_slot(key);
-    int at = c->owner[slot] >= 0 ? c->owner[slot] : client_guess(c);
-
-    for (int hop = 0; at >= 0 && hop < 4; hop++) {
-        c->owner[slot] = -1;
-        if (!client_connect(c, at)) {
-            client_drop(c, at);
-            return NULL;
-        }
-        redisReply *r = redisCommandArgv(c->conns[at], argc, argv, NULL);
-        if (!r) {
-            client_drop(c, at);
-            return NULL;
-        }
-        if (r->type != REDIS_REPLY_ERROR) {
-            c->owner[slot] = (signed char)at;
-            return r;
-        }
-        bool moved = str_has_prefix(r->str, "MOVED "), ask = str_has_prefix(r->str, "ASK ");
-        at = moved || ask ? client_redirect(c, r->str) : -1;
-        freeReplyObject(r);
-        if (ask && at >= 0 && client_connect(c, at) && (r = redisCommand(c->conns[at], "ASKING")))
-            freeReplyObject(r);
+    client_init(c, b);
+    client_learn(c);
+    for (int k = 0; !atomic_load(&b->stop); k = (k + 1) % b->o.n_keys) {
+        if (!is_mine(b, me->index, k))
+            continue;
+        write_once(c, &b->writers[me->index], k, value, &last_us);
+        usleep((useconds_t)b->o.pause_us);
     }
+    client_done(c);
+    free(value);
+    free(c);
     return NULL;
 }
 
-static void client_init(struct client *c, const struct book *b)
+static void writers_run(struct book *b)
 {
-    memset(c, 0, sizeof(*c));
-    memset(c->owner, -1, sizeof(c->owner));
-    c->book = b;
-}
-
-static void client_done(struct client *c)
-{
-    for (int i = 0; i < N_ADDRESSES; i++)
-        client_drop(c, i);
-}
-
-static void entry(const struct book *b, int64_t n, char *key, char *value)
-{
-    snprintf(key, 64, "ledger:%s:%lld", b->salt, (long long)n);
-    uint64_t sum = str_hash(STR_HASH_INIT, key, strlen(key));
-    snprintf(value, 64, "%lld %016llx", (long long)n, (unsigned long long)sum);
-}
-
-static bool client_set(struct client *c, int64_t n)
-{
-    char key[64], value[64];
-    const char *argv[] = { "SET", key, value };
-
-    entry(c->book, n, key, value);
-    redisReply *r = client_call(c, key, 3, argv);
-    bool ok = r && r->type == REDIS_REPLY_STATUS;
-    if (r)
-        freeReplyObject(r);
-    return ok;
-}
-
-static void writer(struct book *b)
-{
-    static struct client c;
-    int64_t last_ms = loop_now_ms();
+    struct writer writers[BOOK_WRITERS];
+    pthread_t threads[BOOK_WRITERS];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    client_init(&c, b);
-    for (int64_t n = 0; n < LEDGER_KEYS_MAX && !atomic_load(&b->stop); n++) {
-        atomic_store(&b->next, n);
-        if (client_set(&c, n)) {
-            int64_t now_ms = loop_now_ms();
-            if (now_ms - last_ms > atomic_load(&b->longest_gap_ms))
-                atomic_store(&b->longest_gap_ms, now_ms - last_ms);
-            last_ms = b->acked_at_ms[n] = now_ms;
-            atomic_fetch_add(&b->acked, 1);
-        }
-        usleep(PAUSE_US);
+    for (int i = 0; i < BOOK_WRITERS; i++) {
+        writers[i] = (struct writer){ b, i };
+        if (pthread_create(&threads[i], NULL, writer_run, &writers[i]) != 0)
+            _exit(1);
     }
-    client_done(&c);
+    for (int i = 0; i < BOOK_WRITERS; i++)
+        pthread_join(threads[i], NULL);
     _exit(0);
 }
+
+/* --- start, look, stop --- */
 
 void ledger_look(struct e2e *t)
 {
@@ -209,25 +132,42 @@ void ledger_look(struct e2e *t)
     for (int i = 0; i < pods.n; i++)
         snprintf(l->book->addresses[half][i], 64, "%s", pods.ips[i]);
     l->book->n_addresses[half] = pods.n;
+    snprintf(l->book->password[half], sizeof(l->book->password[half]), "%s", redis_password(t, l->service));
     atomic_store(&l->book->current, half);
 }
 
-void ledger_start(struct e2e *t, const char *service)
+static void book_init(struct book *b, const struct ledger_opts *o)
+{
+    b->o = *o;
+    b->o.n_keys = o->n_keys > 0 && o->n_keys <= LEDGER_KEYS_MAX ? o->n_keys : KEYS;
+    b->o.pause_us = o->pause_us > 0 ? o->pause_us : PAUSE_US;
+    b->base_ms = loop_now_ms();
+    str_random_hex(b->salt, 8);
+    snprintf(b->phases[0].name, sizeof(b->phases[0].name), "start");
+}
+
+void ledger_start_with(struct e2e *t, const char *service, const struct ledger_opts *o)
 {
     struct ledger *l = xcalloc(1, sizeof(*l));
+    static const struct ledger_opts defaults;
 
     E2E_CHECK(t, !t->ledger, NULL, "one ledger at a time");
     l->book = mmap(NULL, sizeof(*l->book), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     l->service = service;
     t->ledger = l;
     E2E_CHECK(t, l->book != MAP_FAILED, NULL, "no memory for the ledger");
-    snprintf(l->book->password, sizeof(l->book->password), "%s", redis_password(t, service));
-    str_random_hex(l->book->salt, 8);
+    book_init(l->book, o ? o : &defaults);
     ledger_look(t);
+    book_fill(t, l->book);
     l->pid = fork();
     if (l->pid == 0)
-        writer(l->book);
-    E2E_CHECK(t, l->pid > 0, NULL, "cannot start the ledger's writer");
+        writers_run(l->book);
+    E2E_CHECK(t, l->pid > 0, NULL, "cannot start the ledger's writers");
+}
+
+void ledger_start(struct e2e *t, const char *service)
+{
+    ledger_start_with(t, service, NULL);
 }
 
 int64_t ledger_acked(struct e2e *t)
@@ -237,18 +177,24 @@ int64_t ledger_acked(struct e2e *t)
     return atomic_load(&l->book->acked);
 }
 
+static bool has_moved_on(const struct book *b, const long long *from)
+{
+    for (int i = 0; i < BOOK_WRITERS; i++)
+        if (atomic_load(&b->writers[i].acked_up_to) <= from[i])
+            return false;
+    return true;
+}
+
 void ledger_wait_progress(struct e2e *t, int bound_s)
 {
     struct ledger *l = t->ledger;
-    int64_t from = atomic_load(&l->book->next) + 1;
     int64_t end_ms = e2e_deadline_ms(bound_s);
+    long long from[BOOK_WRITERS];
 
-    for (;;) {
-        int64_t to = atomic_load(&l->book->next);
-        for (int64_t n = from; n < to; n++)
-            if (l->book->acked_at_ms[n])
-                return;
-        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "Redis acknowledges no write for %d s", bound_s);
+    for (int i = 0; i < BOOK_WRITERS; i++)
+        from[i] = atomic_load(&l->book->writers[i].begun);
+    while (!has_moved_on(l->book, from)) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "some of the slots take no write for %d s", bound_s);
         ledger_look(t);
         e2e_sleep_ms(t, 100);
     }
@@ -265,53 +211,6 @@ void ledger_stop(struct e2e *t)
     l->pid = 0;
 }
 
-/* 1: as written, 0: absent, -1: another value; asks again until an answer comes. */
-static int read_back(struct e2e *t, struct client *c, int64_t n)
-{
-    char key[64], value[64];
-    const char *argv[] = { "GET", key };
-    int64_t end_ms = e2e_deadline_ms(CHECK_WITHIN_S);
-    redisReply *r;
-
-    entry(c->book, n, key, value);
-    while (!(r = client_call(c, key, 2, argv))) {
-        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "Redis does not answer GET %s", key);
-        ledger_look(t);
-        e2e_sleep_ms(t, 50);
-    }
-    int what = r->type == REDIS_REPLY_NIL ? 0 : r->type == REDIS_REPLY_STRING && str_eq(r->str, value) ? 1 : -1;
-    freeReplyObject(r);
-    return what;
-}
-
-static void count_lost(struct ledger_result *res, int64_t at_ms)
-{
-    res->lost++;
-    if (!res->first_lost_ms)
-        res->first_lost_ms = at_ms;
-    res->last_lost_ms = at_ms;
-}
-
-struct ledger_result ledger_check(struct e2e *t)
-{
-    static struct client c;
-    struct ledger *l = t->ledger;
-    struct ledger_result res = { .longest_gap_ms = atomic_load(&l->book->longest_gap_ms) };
-
-    ledger_look(t);
-    client_init(&c, l->book);
-    for (int64_t n = 0; n <= atomic_load(&l->book->next); n++) {
-        int64_t at_ms = l->book->acked_at_ms[n];
-        int what = read_back(t, &c, n);
-        res.acked += at_ms != 0;
-        res.wrong += what < 0;
-        if (at_ms && what == 0)
-            count_lost(&res, at_ms);
-    }
-    client_done(&c);
-    return res;
-}
-
 void ledger_end(struct e2e *t)
 {
     struct ledger *l = t->ledger;
@@ -326,4 +225,73 @@ void ledger_end(struct e2e *t)
         munmap(l->book, sizeof(*l->book));
     free(l);
     t->ledger = NULL;
+}
+
+/* --- phases --- */
+
+void ledger_phase(struct e2e *t, const char *name)
+{
+    struct ledger *l = t->ledger;
+    int next = atomic_load(&l->book->phase) + 1;
+
+    E2E_CHECK(t, next < LEDGER_PHASES, NULL, "too many phases");
+    snprintf(l->book->phases[next].name, sizeof(l->book->phases[next].name), "%s", name);
+    atomic_store(&l->book->phase, next);
+}
+
+static int64_t percentile_us(const struct book_phase *p, int64_t acked, int percent)
+{
+    int64_t seen = 0;
+
+    for (int i = 0; i < BOOK_LATENCIES; i++) {
+        seen += atomic_load(&p->latencies[i]);
+        if (acked && seen * 100 >= acked * percent)
+            return bucket_us(i);
+    }
+    return 0;
+}
+
+static struct ledger_phase summary(const struct book_phase *p)
+{
+    struct ledger_phase out = { .max_us = atomic_load(&p->max_us), .longest_gap_ms = atomic_load(&p->gap_ms),
+                                .moved = atomic_load(&p->moved), .asked = atomic_load(&p->asked),
+                                .tried_again = atomic_load(&p->tried_again) };
+
+    memcpy(out.name, p->name, sizeof(out.name));
+    for (int i = 0; i < BOOK_LATENCIES; i++)
+        out.acked += atomic_load(&p->latencies[i]);
+    out.p50_us = percentile_us(p, out.acked, 50);
+    out.p99_us = percentile_us(p, out.acked, 99);
+    for (int i = 0; i < BOOK_ERRORS; i++) {
+        int n = atomic_load(&p->errors[i]);
+        size_t len = strlen(out.error_text);
+        out.errors += n;
+        if (n)
+            snprintf(out.error_text + len, sizeof(out.error_text) - len, "%s%s %d", len ? ", " : "", book_error_names[i], n);
+    }
+    return out;
+}
+
+struct ledger_phase ledger_phase_get(struct e2e *t, const char *name)
+{
+    struct ledger *l = t->ledger;
+
+    for (int i = atomic_load(&l->book->phase); i >= 0; i--)
+        if (str_eq(l->book->phases[i].name, name))
+            return summary(&l->book->phases[i]);
+    e2e_fail(t, NULL, "no phase \"%s\"", name);
+}
+
+void ledger_note_phases(struct e2e *t)
+{
+    struct ledger *l = t->ledger;
+
+    for (int i = 0; i <= atomic_load(&l->book->phase); i++) {
+        struct ledger_phase p = summary(&l->book->phases[i]);
+        e2e_note(t, "%s: %lld writes, p50 %.1f ms, p99 %.1f ms, slowest %.0f ms, longest pause of a writer %lld ms; "
+                 "MOVED %lld, ASK %lld, TRYAGAIN %lld; errors: %s",
+                 p.name, (long long)p.acked, (double)p.p50_us / 1000, (double)p.p99_us / 1000, (double)p.max_us / 1000,
+                 (long long)p.longest_gap_ms, (long long)p.moved, (long long)p.asked, (long long)p.tried_again,
+                 p.errors ? p.error_text : "none");
+    }
 }

@@ -98,6 +98,43 @@ void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out
     }
 }
 
+static const char *reply_text(struct e2e *t, const redisReply *r)
+{
+    switch (r->type) {
+    case REDIS_REPLY_ERROR:
+        return e2e_fmt(t, "(error) %s", r->str);
+    case REDIS_REPLY_INTEGER:
+        return e2e_fmt(t, "%lld", r->integer);
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_VERB:
+        return e2e_fmt(t, "%s", r->str);
+    default:
+        return "";
+    }
+}
+
+const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *command)
+{
+    redisContext *c = connect_to(ip, redis_password(t, service));
+    redisReply *r = NULL;
+    const char *text = NULL, *argv[16];
+    char *rest = NULL;
+    AUTO_FREE char *words = xstrdup(command);
+    int n = 0;
+
+    for (char *w = strtok_r(words, " ", &rest); w && n < (int)COUNT(argv); w = strtok_r(NULL, " ", &rest))
+        argv[n++] = w;
+    if (c)
+        r = redisCommandArgv(c, n, argv, NULL);
+    if (r) {
+        text = reply_text(t, r);
+        freeReplyObject(r);
+    }
+    redisFree(c);
+    return text;
+}
+
 const char *redis_version(struct e2e *t, const char *service)
 {
     const char *password = redis_password(t, service), *version = NULL;

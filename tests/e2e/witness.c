@@ -92,6 +92,8 @@ void witness_recovery(struct e2e *t, struct witness *v, int bound_s)
     } while (!v->saw_unhealthy || !str_eq(v->last, "Healthy") || !referee_is_content(t, "fraud", NULL));
     e2e_note(t, "%s; whole again after %.1f s; %d of %d samples agree with redis-cli", v->states,
              (double)(loop_now_ms() - start_ms) / 1000, v->agreed, v->samples);
+    const char *why = own_check(t, "fraud", 0, 0, 15);
+    E2E_CHECK(t, !why, isvc, "Healthy by the operator and by redis-cli, but %s", why);
     e2e_wait_condition(t, "inferenceservices/fraud", "ScalingHeld", "False", NULL, 30);
     kube_watch_free(v->watch);
 }
@@ -100,6 +102,7 @@ void witness_check_ledger(struct e2e *t, int64_t may_lose_from_ms, int64_t may_l
 {
     ledger_wait_progress(t, 60);
     ledger_stop(t);
+    ledger_note_phases(t);
     struct ledger_result r = ledger_check(t);
     e2e_note(t, "%lld writes acknowledged, %lld lost, %lld wrong; longest pause %.1f s", (long long)r.acked, (long long)r.lost,
              (long long)r.wrong, (double)r.longest_gap_ms / 1000);
