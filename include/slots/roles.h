@@ -24,8 +24,7 @@ enum roles_action {
     ROLES_NONE,
     ROLES_WAIT, /* a failover is under way */
     ROLES_FAILOVER,
-    ROLES_SUSPEND, /* before a replica moves to another shard */
-    ROLES_MOVE,
+    ROLES_MOVE, /* a replica to another shard; not to be elected before it is in sync there */
 };
 
 /* All lent for the call. */

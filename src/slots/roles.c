@@ -294,11 +294,9 @@ static bool rule_swap(struct roles *r)
     }
     if (from == MERGED_NONE || !tell_knows(&r->m, from, to))
         return false;
-    if (!(r->m.me[from]->flags & NODE_NOFAILOVER)) {
-        commands_add(&r->out->commands, CMD_SUSPEND, from);
-        return stop(r, ROLES_SUSPEND, 0, "%s is to move: no failover until it is in sync there", name(r, from));
-    }
     remember(r, from, false);
+    /* in order, and in one step: healing would arm it again */
+    commands_add(&r->out->commands, CMD_SUSPEND, from);
     tell_id(&r->out->commands, CMD_REPLICATE, from, r->m.me[to]->id);
     return stop(r, ROLES_MOVE, LOOK_MS, "%s sits where its shard has a copy already: it goes to %s", name(r, from),
                 name(r, to));
@@ -332,7 +330,7 @@ void roles_step_done(struct roles_step *s)
 
 const char *roles_action_name(enum roles_action a)
 {
-    static const char *const names[] = { "none", "wait", "failover", "suspend", "move" };
+    static const char *const names[] = { "none", "wait", "failover", "move" };
 
     return names[a];
 }
