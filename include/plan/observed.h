@@ -12,6 +12,7 @@
 #include "cache/record.h"
 #include "desired/desired.h"
 #include "slots/form.h"
+#include "slots/roll.h"
 #include "slots/heal.h"
 #include "slots/roles.h"
 #include "slots/verdict.h"
@@ -27,6 +28,7 @@ enum secret_state {
 struct latch {
     bool bootstrapped;
     struct form_plan plan; /* owned; seats NULL: none */
+    struct roll_plan roll;
 };
 
 /* The number of replicas an autoscaler had chosen when it was switched off. It stands until
@@ -82,8 +84,9 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
  * NULL: nodes cannot be read. zone lends from hosts. */
 void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct host *hosts,
                     size_t n_hosts);
-/* Sets outdated: by the revision that the StatefulSet would make now. set NULL: nobody is. */
-void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set);
+/* Sets outdated, by the revision that the StatefulSet would make now (set NULL: nobody is), and rolling. */
+void members_mark_roll(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set,
+                       const struct roll_plan *roll);
 void members_free(struct member *m, size_t n);
 
 #endif

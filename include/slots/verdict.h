@@ -38,6 +38,7 @@ struct member {
     bool node_gone; /* its node does not exist any more, or somebody vouches that it is off */
     bool outdated; /* its pod is not of the newest revision */
     bool fenced; /* proven not to run: no pod, its container has ended, or its node is gone */
+    bool rolling;  /* its pod is the next to be restarted: no failover may be allowed to it any more */
 };
 
 struct expected {

@@ -257,8 +257,8 @@ static void observe_pods(struct pass *p, const struct entry *entry)
     p->o.pods = p->pods;
     p->o.n_pods = p->n_pods;
     p->members = members_expected(p->o.name, p->o.svc, &p->o.redis.latch, p->pods, p->n_pods, &p->o.redis.expected);
-    members_mark_outdated(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods,
-                          entry->child[CHILD_REDIS_STATEFULSET]);
+    members_mark_roll(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods,
+                      entry->child[CHILD_REDIS_STATEFULSET], &p->o.redis.latch.roll);
     hosts_locate(p);
 }
 

@@ -13,6 +13,11 @@ static bool is_so(const struct record *r, uint64_t want)
     return r->owned_hash == want || (r->matched_hash == want && r->matched_owned == r->owned_hash);
 }
 
+bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body)
+{
+    return w->o->child[c] && is_so(w->o->child[c], owned_hash(body));
+}
+
 static void apply(struct walk *w, enum child c, cJSON **body, const char *why)
 {
     struct action *a = walk_act(w, ACT_APPLY, why);
@@ -78,6 +83,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true; /* replicas are handed over first: two writers would fight */
     if (!child_types[c].of_redis || !w->p->redis.wanted)
         return false;
+    if (w->leave_redis_pods && w->o->child[c] && (c == CHILD_REDIS_CONFIGMAP || c == CHILD_REDIS_STATEFULSET))
+        return true;
     if (!w->o->svc->redis.present)
         return true; /* removed from the spec while it may hold data: nothing is deleted */
     /* without a password no pod may start: it would be open to everybody */

@@ -14,6 +14,11 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
         return err_wrap(e, "status.redis.plan");
     if (l.bootstrapped && !l.plan.n_seats)
         return err_set(e, ERR_INVALID, "status.redis.plan is missing though status.redis.bootstrapped is true");
+    r = roll_plan_parse(json_at(status, "redis.roll"), &l.roll, e);
+    if (r < 0) {
+        form_plan_done(&l.plan);
+        return err_wrap(e, "status.redis.roll");
+    }
     *out = l;
     return 0;
 }
@@ -92,12 +97,14 @@ void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n
     }
 }
 
-void members_mark_outdated(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set)
+void members_mark_roll(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set,
+                       const struct roll_plan *roll)
 {
     for (size_t i = 0; i < n; i++) {
         const struct pod *p = find_pod(pods, n_pods, m[i].pod);
 
         m[i].outdated = p && p->revision[0] && set && set->update_revision[0] && !str_eq(p->revision, set->update_revision);
+        m[i].rolling = p && roll->uid[0] && str_eq(p->uid, roll->uid);
     }
 }
 

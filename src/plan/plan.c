@@ -37,6 +37,7 @@ static const struct rule {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
     { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-size", rule_redis_size }, { "redis-secret", rule_redis_secret },
+    { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
     { "redis-ready", rule_redis_ready },

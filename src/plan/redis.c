@@ -142,6 +142,7 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
         return RULE_PASS;
     r->bootstrapped = seen->latch.bootstrapped;
     copy_plan(&seen->latch.plan, &r->plan);
+    r->roll = seen->latch.roll;
     r->state = r->bootstrapped ? REDIS_UNKNOWN : REDIS_FORMING;
     if (!seen->views) {
         walk_look_again(w, PROBE_HEALTHY_MS); /* a pod that gets its address brings a pass at once */

@@ -12,6 +12,7 @@ struct walk {
     const struct observed *o;
     struct plan *p;
     struct desired_input in; /* filled by the gate for the children */
+    bool leave_redis_pods;   /* what Redis pods are made of (ConfigMap, StatefulSet) stays as it is */
     /* the reason of the rule that is running */
     const char *reason;
     char message[256];
@@ -30,12 +31,17 @@ void walk_look_again(struct walk *w, int64_t in_ms);
  * w->p->redis.mending first: who comes later waits for the next pass. */
 void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms); /* redis.c */
 
+/* Is there nothing to send of this child? */
+bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
+
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
 enum verdict_of_rule rule_redis_size(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
+enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */
+enum verdict_of_rule rule_redis_roll(struct walk *w);   /* redis_roll.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
 enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */

@@ -195,7 +195,7 @@ static bool may_arm(const struct heal *h, size_t i)
     bool calm = h->v->serving && h->v->holds[P_SLOTS];
     size_t master;
 
-    if (!heal_is_up(h, i) || !(h->m.me[i]->flags & NODE_NOFAILOVER))
+    if (!heal_is_up(h, i) || h->m.x->members[i].rolling || !(h->m.me[i]->flags & NODE_NOFAILOVER))
         return false;
     if (merged_owns(&h->m, i))
         return calm;

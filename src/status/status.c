@@ -122,6 +122,8 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
     json_bool(out, "bootstrapped", r->bootstrapped);
     if (r->plan.n_seats)
         json_put(out, "plan", form_plan_json(&r->plan));
+    if (r->roll.pod[0])
+        json_put(out, "roll", roll_plan_json(&r->roll));
 }
 
 static void put_scaling(const struct observed *o, const struct plan *p, cJSON *status)

@@ -427,18 +427,20 @@ static void a_pod_of_an_older_revision_is_outdated(void **state)
 {
     char first[] = "fraud-redis-0", second[] = "fraud-redis-1";
     struct pod pods[2] = { { .name = first, .of_redis = true, .revision = "old" },
-                           { .name = second, .of_redis = true, .revision = "new" } };
+                           { .name = second, .of_redis = true, .revision = "new", .uid = "p-1" } };
     struct member m[2] = { { .pod = "fraud-redis-0" }, { .pod = "fraud-redis-1" } };
     struct record set = { .update_revision = "new" };
+    struct roll_plan roll = { .uid = "p-1" };
     (void)state;
 
-    members_mark_outdated(m, 2, pods, 2, &set);
+    members_mark_roll(m, 2, pods, 2, &set, &roll);
     assert_true(m[0].outdated);
     assert_false(m[1].outdated);
+    assert_true(!m[0].rolling && m[1].rolling);
     set.update_revision[0] = '\0';
-    members_mark_outdated(m, 2, pods, 2, &set);
+    members_mark_roll(m, 2, pods, 2, &set, &roll);
     assert_false(m[0].outdated);
-    members_mark_outdated(m, 2, pods, 2, NULL);
+    members_mark_roll(m, 2, pods, 2, NULL, &roll);
     assert_false(m[0].outdated);
 }
 
