@@ -60,7 +60,7 @@ enum roll_action {
     ROLL_RECORD, /* nothing yet: plan says whose turn it is, or that it is over */
     ROLL_SUSPEND,
     ROLL_FAILOVER,
-    ROLL_DELETE, /* the pod of `member`, when it still has the uid of plan */
+    ROLL_DELETE, /* the pod of `member`, with the uid that it was seen with */
 };
 
 struct roll_step {

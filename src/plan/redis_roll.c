@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "rules.h"
 
+enum { HAND_OVER_MS = 1000 };
+
 /* Every server that runs has to be able to become what the image holds: after half an upgrade they differ. */
 static int check_image(const struct walk *w, struct err *e)
 {
@@ -76,12 +78,12 @@ static bool keeps_data(const struct isvc_redis *r)
     return !r->ephemeral && r->persistence == REDIS_APPEND_ONLY;
 }
 
-static void delete_pod(struct walk *w, const struct roll_step *s)
+static void delete_pod(struct walk *w, size_t member, const struct roll_pod *pods)
 {
     struct action *a = walk_act(w, ACT_POD_DELETE, "restart");
 
-    snprintf(a->pod, sizeof(a->pod), "%s", s->plan.pod);
-    snprintf(a->pod_uid, sizeof(a->pod_uid), "%s", s->plan.uid);
+    snprintf(a->pod, sizeof(a->pod), "%s", w->o->redis.expected.members[member].pod);
+    snprintf(a->pod_uid, sizeof(a->pod_uid), "%s", pods[member].uid);
 }
 
 static bool differs(const struct roll_plan *a, const struct roll_plan *b)
@@ -90,7 +92,7 @@ static bool differs(const struct roll_plan *a, const struct roll_plan *b)
            a->failover_wall_ms != b->failover_wall_ms || a->tries != b->tries;
 }
 
-static enum verdict_of_rule take(struct walk *w, struct roll_step *s)
+static enum verdict_of_rule take(struct walk *w, struct roll_step *s, const struct roll_pod *pods)
 {
     struct redis_outcome *r = &w->p->redis;
 
@@ -99,7 +101,7 @@ static enum verdict_of_rule take(struct walk *w, struct roll_step *s)
     w->p->status_first |= differs(&s->plan, &r->roll);
     r->roll = s->plan;
     if (s->action == ROLL_DELETE)
-        delete_pod(w, s);
+        delete_pod(w, s->member, pods);
     if (!r->mending)
         walk_redis_step(w, &s->commands, roll_action_name(s->action), s->again_ms);
     else
@@ -108,6 +110,17 @@ static enum verdict_of_rule take(struct walk *w, struct roll_step *s)
         return walk_stall(w, RULE_HOLD, "RedisRollStopped", "%s", s->reason);
     return walk_say(w, RULE_HOLD, "RedisRolling", "%s (%zu of %zu pods to go)", s->reason, s->n_outdated,
                     w->o->redis.expected.n_members);
+}
+
+/* The views of one moment in which we had a master hand over: who owned no more, and who does not yet. */
+static void excuse_hand_over(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    int64_t since_ms = w->o->wall_ms - r->roll.failover_wall_ms;
+
+    if (r->roll.to[0] && since_ms >= 0 && since_ms < HAND_OVER_MS &&
+        (r->state == REDIS_PARTIAL || r->state == REDIS_DOWN))
+        r->state = REDIS_DEGRADED;
 }
 
 enum verdict_of_rule rule_redis_roll(struct walk *w)
@@ -123,13 +136,14 @@ enum verdict_of_rule rule_redis_roll(struct walk *w)
 
     if (!r->wanted || !w->o->svc->redis.present)
         return RULE_PASS;
+    excuse_hand_over(w);
     in.keeps_data = keeps_data(&w->o->svc->redis);
     in.pods = pods = pods_of_members(w);
     roll_step_init(&s);
     roll_step(&in, &s);
     r->n_outdated = s.n_outdated;
     if (s.n_outdated == 0 || is_applied(w))
-        how = take(w, &s);
+        how = take(w, &s, pods);
     roll_step_done(&s);
     return how;
 }

@@ -54,7 +54,7 @@ static bool is_outdated(const struct roll *r, size_t i)
     return r->in->pods[i].exists && r->in->x->members[i].outdated;
 }
 
-/* The kubelet gave up on it for now, whatever the reason; what is only being started says so too. */
+/* The kubelet gave up on it for now, whatever the reason; a pod that is being started waits, too. */
 static bool is_broken(const struct roll *r, size_t i)
 {
     const struct roll_pod *p = &r->in->pods[i];
@@ -114,7 +114,7 @@ static bool rule_broken_first(struct roll *r)
     for (size_t i = 0; i < r->n; i++) {
         if (!may_replace_broken(r, i) || (r->who != MERGED_NONE && r->who != i))
             continue;
-        if (r->who == i && str_eq(plan->uid, r->in->pods[i].uid))
+        if (!r->in->formed || (r->who == i && str_eq(plan->uid, r->in->pods[i].uid)))
             return delete(r, i, "it does not run, and is made anew");
         return turn_of(r, i, "it does not run, and can be made anew");
     }

@@ -1,0 +1,210 @@
+/*
+ * Redis restarted node by node, under the ledger: other resources, other releases, an image that cannot be
+ * pulled and back, an operator that dies all the time. Needs nodes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/witness.h"
+
+enum { ROLL_S = 240 };
+
+#define SERVICE(redis)                                                                                               \
+    "apiVersion: serving.everserve.dev/v1alpha1\n"                                                                    \
+    "kind: InferenceService\n"                                                                                       \
+    "metadata: { name: fraud }\n"                                                                                    \
+    "spec: {predictor: {containers: [{image: registry.example.com/fraud:v1}]}, redis: " redis "}\n"
+
+/* How many of these pods are still the ones of then. */
+static int same_pods(struct e2e *t, const struct redis_pods *then)
+{
+    struct redis_pods now;
+    int n = 0;
+
+    redis_pods_get(t, "fraud", &now);
+    for (int i = 0; i < then->n; i++)
+        for (int k = 0; k < now.n; k++)
+            n += str_eq(then->uids[i], now.uids[k]);
+    return n;
+}
+
+static void begin(struct e2e *t, struct witness *v, struct redis_pods *pods, const char *yaml)
+{
+    witness_bring_up(t, yaml);
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
+    witness_start(t, v);
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 1000);
+    redis_pods_get(t, "fraud", pods);
+}
+
+/* Until none of these pods is left, and nobody is being restarted; the ledger's writer learns of new addresses. */
+static void await_roll(struct e2e *t, struct witness *v, const struct redis_pods *then)
+{
+    int64_t end_ms = e2e_deadline_ms(ROLL_S), from_ms = loop_now_ms();
+
+    for (;;) {
+        const cJSON *isvc = e2e_get(t, "inferenceservices/fraud");
+        bool over = !json_has(isvc, "status.redis.roll") && same_pods(t, then) == 0;
+
+        if (over && str_eq(json_get_str(isvc, "status.redis.state"), "Healthy"))
+            break;
+        E2E_CHECK(t, loop_now_ms() < end_ms, isvc, "%d pods still to go", same_pods(t, then));
+        e2e_forget(t, isvc);
+        ledger_look(t);
+        e2e_sleep_ms(t, 200);
+    }
+    e2e_note(t, "rolled in %.1f s; states:%s", (double)(loop_now_ms() - from_ms) / 1000, v->states);
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
+}
+
+/* Every slot was served all the time: whoever stopped had handed over. */
+static void check_served(struct e2e *t, const struct witness *v)
+{
+    E2E_CHECK(t, !strstr(v->states, "Partial") && !strstr(v->states, "Down"), NULL, "the states were:%s", v->states);
+}
+
+static void other_resources(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {resources: {requests: {cpu: 11m}}}}}");
+    await_roll(t, &v, &pods);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+    const char *words = NULL;
+    E2E_CHECK(t, referee_is_content(t, "fraud", &words), NULL, "the referee is not content:\n%s", words);
+}
+
+static void without_replicas(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, SERVICE("{shards: 1, replicasPerShard: 0}"));
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {resources: {requests: {cpu: 11m}}}}}");
+    await_roll(t, &v, &pods);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void not_over_lost_keys(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, SERVICE("{shards: 1, replicasPerShard: 0, persistence: None}"));
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {resources: {requests: {cpu: 11m}}}}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisRollStopped", 60);
+    e2e_sleep_ms(t, 3000);
+    E2E_CHECK(t, same_pods(t, &pods) == 1, NULL, "the pod was restarted");
+    witness_check_ledger(t, 0, 0);
+}
+
+static void broken_image_and_back(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    const char *image = json_get_str(e2e_get(t, "inferenceservices/fraud"), "spec.redis.image");
+    E2E_CHECK(t, image, NULL, "no image");
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {image: 'registry.example.com/missing-redis:7.9'}}}");
+    const cJSON *isvc = e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisRollStopped", ROLL_S);
+    const char *pod = json_get_str(isvc, "status.redis.roll.pod");
+    const char *message = json_get_str(e2e_condition(isvc, "Stalled"), "message");
+    e2e_note(t, "%s", message);
+    E2E_CHECK(t, pod && strstr(message, pod), isvc, "the message does not name the pod");
+    e2e_sleep_ms(t, 4000);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n - 1, NULL, "%d pods of %d are left", same_pods(t, &pods), pods.n);
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {image: '%s'}}}", image));
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, ROLL_S);
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", ROLL_S);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n - 1, NULL, "%d pods of %d are left", same_pods(t, &pods), pods.n);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
+/* Before anything was formed there is nothing to lose: the first image may be wrong, too. */
+static void broken_from_the_start(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_apply(t, "%s", SERVICE("{image: 'registry.example.com/missing-redis:7.9'}"));
+    e2e_wait_present(t, "pods/fraud-redis-5", 60);
+    e2e_sleep_ms(t, 2000);
+    e2e_apply(t, "%s", SERVICE("{image: 'redis:7.4'}"));
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", READY_S);
+}
+
+static void operator_dies(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {resources: {requests: {cpu: 11m}}}}}");
+    for (int i = 0; same_pods(t, &pods) > 0 && i < 16; i++) {
+        e2e_sleep_ms(t, 900 + 370 * i % 1700);
+        operator_kill(t->operators[0]);
+        t->operators[0] = NULL;
+        operator_start(t, NULL);
+        ledger_look(t);
+    }
+    await_roll(t, &v, &pods);
+    witness_check_ledger(t, 0, 0);
+}
+
+static const struct upgrade {
+    const char *from, *to; /* in build/servers */
+    const char *from_yaml, *to_image;
+} upgrades[] = {
+    { "redis-7.0", "redis-8.0", SERVICE("{image: 'redis:7.0'}"), "redis:8.0" },
+    { "valkey-8.1", "valkey-9.1", SERVICE("{image: 'valkey/valkey:8.1'}"), "valkey/valkey:9.1" },
+    { "redis-7.0", "valkey-8.1", SERVICE("{image: 'redis:7.0'}"), "valkey/valkey:8.1" },
+};
+
+static void upgrade(struct e2e *t)
+{
+    const struct upgrade *u = t->row;
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    e2e_needs_server(t, u->from);
+    e2e_needs_server(t, u->to);
+    begin(t, &v, &pods, u->from_yaml);
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {image: '%s'}}}", u->to_image));
+    await_roll(t, &v, &pods);
+    const char *want = strchr(u->to, '-') + 1, *version = redis_version(t, "fraud");
+    E2E_CHECK(t, version && !strncmp(version, want, strlen(want)), NULL, "the pods run %s", version ? version : "nothing");
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {image: 'redis:7.0'}}}");
+    const cJSON *isvc = e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisImageRefused", 60);
+    e2e_note(t, "%s", json_get_str(e2e_condition(isvc, "Stalled"), "message"));
+    const cJSON *set = e2e_get(t, "statefulsets/fraud-redis");
+    const cJSON *c = cJSON_GetArrayItem(json_at(set, "spec.template.spec.containers"), 0);
+    E2E_CHECK(t, str_eq(json_get_str(c, "image"), u->to_image), set, "the template has the refused image");
+}
+
+#define UPGRADE(name, i) { { name, upgrade, NEEDS_SIM_NODES | NEEDS_REDIS_CLI }, &upgrades[i] }
+#define PLAIN(name, fn, needs) { { name, fn, needs }, NULL }
+
+static const struct e2e_row tests[] = {
+    PLAIN("other resources: one pod after the other, every slot served", other_resources, NEEDS_NODES | NEEDS_REDIS_CLI),
+    PLAIN("an image that cannot be pulled, and back", broken_image_and_back, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("an image that cannot be pulled from the start", broken_from_the_start, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("one node alone is restarted when its data come back", without_replicas, NEEDS_NODES | NEEDS_REDIS_CLI),
+    PLAIN("one node alone is not restarted when its data would go", not_over_lost_keys, NEEDS_NODES | NEEDS_REDIS_CLI),
+    PLAIN("the operator dies again and again while it rolls", operator_dies, NEEDS_NODES | NEEDS_REDIS_CLI),
+    UPGRADE("Redis 7.0 to 8.0", 0),
+    UPGRADE("Valkey 8.1 to 9.1", 1),
+    UPGRADE("Redis 7.0 to Valkey 8.1", 2),
+};
+
+int main(void)
+{
+    return e2e_main_rows("redis-roll", tests, COUNT(tests));
+}
