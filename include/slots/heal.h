@@ -49,7 +49,7 @@ struct heal_input {
     int64_t now_ms;
 };
 
-enum { HEAL_MISSING_MAX = 32, HEAL_SLOTS_MAX = 16, HEAL_MOVES_MAX = 64 };
+enum { HEAL_MISSING_MAX = 16, HEAL_SLOTS_MAX = 8, HEAL_MOVES_MAX = 64 };
 
 /* What became of a slot's keys (of a HEAL_MOVE). */
 enum heal_moved {

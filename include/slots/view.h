@@ -83,6 +83,7 @@ struct node_view {
     char version[32]; /* of Redis or Valkey */
     bool is_valkey;
     char run_id[NODE_ID_LEN + 1];
+    char replid[NODE_ID_LEN + 1], replid2[NODE_ID_LEN + 1]; /* whose history its data is; the one before */
     int64_t uptime_s;
     int64_t keys; /* all databases; -1 unknown */
     int64_t used_memory, max_memory;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "slots/heal_parts.h"
 
@@ -98,17 +99,20 @@ static bool rule_wait(struct heal *h)
 void heal_step(const struct heal_input *in, struct heal_memory *mem, struct heal_step *out)
 {
     static bool (*const rules[])(struct heal *) = {
-        heal_unknown,     heal_cluster_exists, heal_suspend, heal_meet, heal_stale_replication,
-        heal_replacement, heal_balance,        heal_forget,  heal_arm,  rule_trouble,
-        heal_strangers,   heal_lost_slots,     rule_wait,
+        heal_unknown,  heal_cluster_exists, heal_suspend, heal_meet,     heal_stale_replication, heal_replacement,
+        heal_balance,  heal_arm,            heal_failover, heal_forget,  heal_lost_slots,        rule_trouble,
+        heal_strangers, rule_wait,
     };
     struct heal h = { .in = in, .v = in->v, .mem = mem, .out = out };
 
     heal_step_done(out);
     merged_init(&h.m, in->x, in->views, in->x->n_members);
+    heal_forget_found(&h);
+    heal_find_losses(&h);
     for (size_t i = 0; i < COUNT(rules); i++)
         if (rules[i](&h))
             break;
+    free(h.losses);
     merged_done(&h.m);
 }
 

@@ -13,6 +13,19 @@
 #define HEAL_WAIT_MS 250
 #define HEAL_LATER_MS 2000 /* for what a person has to mend */
 
+/* A master with slots that does not answer. */
+struct heal_loss {
+    const char *id;
+    struct slot_set slots; /* that nobody else owns */
+    size_t pod;            /* the silent member that has this id; MERGED_NONE: none has it any more */
+    size_t heir;           /* the best copy that answers; MERGED_NONE */
+    size_t n_heirs;
+    bool exact;            /* heir was with it until its end */
+    bool noticed;          /* everyone who knows it holds it for failing */
+    int64_t silent_ms;     /* to those who know it: the least */
+    int64_t missing_ms;    /* to us */
+};
+
 struct heal {
     struct merged m;
     const struct heal_input *in;
@@ -22,6 +35,8 @@ struct heal {
     size_t hub;          /* a node that knows the cluster; MERGED_NONE: nobody does */
     const char *trouble; /* what only a person can mend; reported when nothing else is to be done */
     size_t trouble_at;
+    struct heal_loss *losses;
+    size_t n_losses, cap_losses;
 };
 
 bool heal_stop(struct heal *h, enum heal_action action, int again_ms, const char *fmt, ...)
@@ -62,7 +77,17 @@ bool heal_arm(struct heal *h);
 bool heal_forget(struct heal *h);
 bool heal_strangers(struct heal *h);
 
-/* heal_slots.c */
+/* heal_losses.c */
+void heal_find_losses(struct heal *h);
+/* Its link to its master was up since it started, and its data is not another shard's. */
+bool heal_was_linked(const struct heal *h, size_t i);
+bool heal_is_accepted(const struct heal *h, const struct slot_set *slots); /* a person gave up all of these */
+
+/* heal_failover.c */
+bool heal_failover(struct heal *h);
+
+/* heal_lost.c */
 bool heal_lost_slots(struct heal *h);
+size_t heal_empty_masters(const struct heal *h);
 
 #endif

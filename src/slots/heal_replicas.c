@@ -68,8 +68,20 @@ static size_t neediest(const struct heal *h, size_t newcomer)
     return best;
 }
 
+/* A shard without any copy is left: who is empty may have to own its slots, when a person says so. */
+static bool is_needed_as_master(const struct heal *h)
+{
+    size_t lost = 0;
+
+    for (size_t i = 0; i < h->n_losses; i++)
+        lost += h->losses[i].heir == MERGED_NONE && h->losses[i].pod == MERGED_NONE;
+    return lost > 0 && h->m.n_up == h->m.n && heal_empty_masters(h) <= lost;
+}
+
 bool heal_replacement(struct heal *h)
 {
+    if (is_needed_as_master(h))
+        return false;
     for (size_t i = 0; i < h->m.n; i++) {
         size_t owner;
 
@@ -187,7 +199,7 @@ static bool is_orphan_with_data(const struct heal *h, size_t i)
 {
     const struct node_view *v = &h->m.views[i];
 
-    return h->v->holds[P_QUORUM] && v->is_replica && v->offset > 0 && !v->sync_in_progress && !v->loading;
+    return h->v->holds[P_QUORUM] && heal_was_linked(h, i) && !v->sync_in_progress && !v->loading;
 }
 
 static bool may_arm(const struct heal *h, size_t i)

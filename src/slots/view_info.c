@@ -36,6 +36,8 @@ static const struct field cluster_fields[] = {
 
 static const struct field info_fields[] = {
     VIEW_TEXT("run_id", run_id),
+    VIEW_TEXT("master_replid", replid),
+    VIEW_TEXT("master_replid2", replid2),
     VIEW_LONG("uptime_in_seconds", uptime_s),
     VIEW_LONG("used_memory", used_memory),
     VIEW_LONG("used_memory_dataset", dataset_bytes),

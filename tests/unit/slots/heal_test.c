@@ -258,7 +258,8 @@ static void an_orphan_that_never_copied_is_not(void **state)
 {
     (void)state;
 
-    world.node[3].armed = world.node[3].synced_ever = false;
+    world.node[3].armed = false;
+    world.node[3].linked_ms = -1000000;
     w_kill(&world, 0);
     pass_ms(500);
     look();

@@ -34,11 +34,13 @@ struct w_row {
 };
 
 struct w_node {
-    bool up, armed, synced_ever, link_up;
+    bool up, armed, link_up;
     int pod, ip, master, link_ip;
     unsigned owns, data;
     uint64_t epoch, current;
     int64_t started_ms, sync_ms, linked_ms;
+    int64_t forced_ms; /* a manual failover lasts until then */
+    int replid, replid2, offset_lead;
     int hand_ip[W_PODS * 4];
     int64_t hand_ms[W_PODS * 4];
     struct w_row row[W_IDS];
@@ -47,7 +49,9 @@ struct w_node {
 struct world {
     uint64_t seed;
     int64_t now_ms;
-    int n_pods, shards, replicas, n_ids, next_ip;
+    int n_pods, shards, replicas, n_ids, next_ip, next_replid;
+    bool no_elections; /* none begins by itself */
+    bool aof;
     int id_of[W_PODS]; /* the identity that lives in the pod */
     bool hidden[W_PODS]; /* from the operator */
     struct w_node node[W_IDS];
@@ -71,6 +75,8 @@ static inline int w_fresh_id(struct world *w, int pod)
     memset(n, 0, sizeof(*n));
     n->pod = pod;
     n->master = NOBODY;
+    n->linked_ms = -1000000;
+    n->replid = ++w->next_replid;
     for (int i = 0; i < W_IDS; i++)
         n->row[i].master = NOBODY;
     n->row[id].known = true;
@@ -94,11 +100,13 @@ static inline void w_start(struct world *w, int pod, bool moved)
         n->row[i].pong_ms = w->now_ms;
     snprintf(w->ips[pod], sizeof(w->ips[pod]), "10.0.%d.%d", n->ip / 200, n->ip % 200);
     w->members[pod].ip = w->ips[pod];
+    w->members[pod].fenced = false;
 }
 
 static inline void w_kill(struct world *w, int pod)
 {
     w->node[w->id_of[pod]].up = false;
+    w->members[pod].fenced = true;
 }
 
 static inline void w_wipe(struct world *w, int pod)
@@ -306,22 +314,41 @@ static inline void w_detect(struct world *w, int v)
     }
 }
 
+/* With the current epoch, which the caller has raised. */
+static inline void w_promote(struct world *w, int v)
+{
+    struct w_node *n = &w->node[v];
+
+    n->epoch = n->current;
+    n->owns = n->row[n->master].owns;
+    n->row[n->master].owns = 0;
+    n->master = NOBODY;
+    n->forced_ms = 0;
+    n->row[v].owns = n->owns;
+    n->row[v].replica = false;
+    n->row[v].epoch = n->epoch;
+    n->replid2 = n->replid;
+    n->replid = ++w->next_replid;
+}
+
 static inline void w_elect(struct world *w, int v)
 {
     struct w_node *n = &w->node[v];
     int m = n->master, votes = 0;
+    bool forced = w->now_ms < n->forced_ms;
 
-    if (m == NOBODY || !n->armed || !n->synced_ever || !n->row[m].fail || !n->row[m].owns ||
-        w->now_ms - n->linked_ms > 10 * W_NT_MS + 10000)
+    if (m == NOBODY || !n->row[m].owns)
+        return;
+    /* what it holds is not asked: only how long ago it was linked to whatever master it had */
+    if (!forced && (w->no_elections || !n->armed || !n->row[m].fail || w->now_ms - n->linked_ms > 10 * W_NT_MS + 10000))
         return;
     for (int i = 0; i < w->n_ids; i++)
-        votes += w_talks(w, v, i) && w->node[i].owns && w->node[i].row[v].master == m && w->node[i].row[m].fail;
+        votes += w_talks(w, v, i) && w->node[i].owns && w->node[i].row[v].master == m &&
+                 (forced || w->node[i].row[m].fail);
     if (votes <= w_size(w, v) / 2)
         return;
-    n->epoch = ++n->current;
-    n->owns = n->row[m].owns;
-    n->row[m].owns = 0;
-    n->master = NOBODY;
+    n->current++;
+    w_promote(w, v);
 }
 
 static inline void w_replicate(struct world *w, int v)
@@ -336,11 +363,13 @@ static inline void w_replicate(struct world *w, int v)
     } else if (!n->link_up && !n->sync_ms) {
         n->sync_ms = w->now_ms + W_SYNC_MS;
     } else if (!n->link_up && w->now_ms >= n->sync_ms) {
-        n->link_up = n->synced_ever = true;
+        n->link_up = true;
         n->sync_ms = 0;
     }
     if (n->link_up) {
         n->data = w->node[m].data;
+        n->replid = w->node[m].replid;
+        n->replid2 = w->node[m].replid2;
         n->linked_ms = w->now_ms;
     }
 }
@@ -458,8 +487,12 @@ static inline void w_add_info(const struct world *w, int v, struct node_view *ou
         out->master_port = 6379;
     }
     out->master_link_up = n->link_up;
+    out->link_down_s = n->link_up || n->linked_ms < 0 ? -1 : (w->now_ms - n->linked_ms) / 1000;
+    out->aof_enabled = w->aof;
+    snprintf(out->replid, sizeof(out->replid), "%040d", n->replid);
+    snprintf(out->replid2, sizeof(out->replid2), "%040d", n->replid2);
     out->sync_in_progress = n->sync_ms != 0;
-    out->offset = n->synced_ever || m == NOBODY ? 100 : 0;
+    out->offset = (m == NOBODY || n->linked_ms > 0 ? 100 : 1) + n->offset_lead;
     out->uptime_s = (w->now_ms - n->started_ms) / 1000;
     snprintf(out->version, sizeof(out->version), "7.0.15");
 }
@@ -504,8 +537,6 @@ static inline const char *w_do_replicate(struct world *w, int v, int x)
         return "ERR I can only replicate a master, not a replica.";
     if (x == v || (n->master == NOBODY && (n->owns || n->data)))
         return "ERR To set a master the node must be empty and without assigned slots.";
-    if (n->master != x)
-        n->synced_ever = false;
     n->master = x;
     n->link_ip = n->row[x].ip;
     n->link_up = false;
@@ -559,10 +590,28 @@ static inline const char *w_do_failover(struct world *w, int v)
         votes += w_talks(w, v, i) && w->node[i].owns && w->node[i].row[v].master == m;
     if (!n->link_up || votes <= w_size(w, v) / 2)
         return "";
-    n->epoch = ++n->current;
-    n->owns = n->row[m].owns;
-    n->row[m].owns = 0;
-    n->master = NOBODY;
+    n->current++;
+    w_promote(w, v);
+    return "";
+}
+
+/* FORCE waits for votes, TAKEOVER for nobody. */
+static inline const char *w_do_force(struct world *w, int v, bool takeover)
+{
+    struct w_node *n = &w->node[v];
+
+    if (n->master == NOBODY)
+        return "ERR You should send CLUSTER FAILOVER to a replica";
+    if (!n->row[n->master].known)
+        return "ERR I'm a replica but my master is unknown to me";
+    n->forced_ms = w->now_ms + 5000;
+    for (int i = 0; takeover && i < w->n_ids; i++)
+        if (n->row[i].known && n->row[i].epoch > n->current)
+            n->current = n->row[i].epoch;
+    if (takeover) {
+        n->current++;
+        w_promote(w, v);
+    }
     return "";
 }
 
@@ -594,6 +643,8 @@ static inline const char *w_do(struct world *w, const struct command *c)
     case CMD_FAILOVER: return w_do_failover(w, v);
     case CMD_SUSPEND: n->armed = false; return "";
     case CMD_ARM: n->armed = true; return "";
+    case CMD_FAILOVER_FORCE: return w_do_force(w, v, false);
+    case CMD_FAILOVER_TAKEOVER: return w_do_force(w, v, true);
     default: break; /* not modelled */
     }
     return "ERR unknown command";
