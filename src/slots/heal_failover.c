@@ -138,15 +138,45 @@ static bool may_take_over(struct heal *h, struct heal_loss *loss, struct excuse 
     return true;
 }
 
+/* Does this one know the owner as that one is? */
+static bool is_current(const struct heal *h, size_t viewer, size_t owner)
+{
+    const struct node_view *v = &h->m.views[viewer];
+    const struct view_row *row = view_find(v, h->m.me[owner]->id);
+    struct slot_set seen, own = merged_slots(&h->m, owner);
+
+    if (!row || row->flags & NODE_HANDSHAKE || row->epoch != h->m.views[owner].my_epoch)
+        return false;
+    seen = view_row_slots(v, row);
+    return slot_set_equal(&seen, &own) && v->current_epoch == h->m.views[owner].current_epoch;
+}
+
+/* P5 and P6 among those who have something: a newcomer never hears what the dead owned. Without it two
+ * takeovers could choose the same epoch. */
+static bool find_dissent(const struct heal *h, size_t *who, size_t *about)
+{
+    for (*who = 0; *who < h->m.n; (*who)++)
+        for (*about = 0; *about < h->m.n; (*about)++) {
+            bool counts = merged_owns(&h->m, *who) || (heal_is_up(h, *who) && h->m.me[*who]->flags & NODE_REPLICA);
+
+            if (counts && merged_owns(&h->m, *about) && !is_current(h, *who, *about))
+                return true;
+        }
+    return false;
+}
+
 static bool take_over(struct heal *h, struct heal_loss *loss, struct excuse *x)
 {
     char name[64];
+    size_t who, about;
 
     if (!may_take_over(h, loss, x))
         return false;
-    if (is_moving(h) || !h->v->holds[P_CONSENSUS] || !h->v->holds[P_EPOCHS])
-        return excuse(x, HEAL_WAIT, "%s may take over when all agree: %.120s", heal_name(h, loss->heir), verdict_why(h->v)),
-               false;
+    if (is_moving(h) || !h->v->holds[P_EPOCHS])
+        return excuse(x, HEAL_WAIT, "%s takes over when slots rest and epochs differ", heal_name(h, loss->heir)), false;
+    if (find_dissent(h, &who, &about))
+        return excuse(x, HEAL_WAIT, "%s takes over when %s has heard of %s", heal_name(h, loss->heir), heal_name(h, who),
+                      heal_name(h, about)), false;
     commands_add(&h->out->commands, CMD_FAILOVER_TAKEOVER, loss->heir);
     return heal_stop(h, HEAL_TAKEOVER, HEAL_WAIT_MS, "%s is gone and nobody can vote: %s takes over",
                      loss_name(h, loss, name), heal_name(h, loss->heir));

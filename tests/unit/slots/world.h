@@ -229,7 +229,7 @@ static inline void w_hear(struct world *w, int v, int x)
     r->pfail = r->fail = false;
     r->master = o->master;
     r->replica = o->master != NOBODY;
-    r->epoch = o->epoch;
+    r->epoch = o->master != NOBODY && o->row[o->master].known ? o->row[o->master].epoch : o->epoch;
     r->owns &= o->owns;
     for (int s = 0; s < w->shards; s++) {
         uint64_t mine = 0;
