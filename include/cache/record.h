@@ -28,6 +28,7 @@ struct record {
     int32_t spec_replicas;  /* -1: has none */
     int32_t replicas, ready, updated, available, unavailable; /* status */
     int32_t min_replicas, max_replicas;                       /* autoscaler, -1: has none */
+    int32_t max_unavailable;                                  /* disruption budget, -1: has none, or a share */
     int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
     /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation */
     char update_revision[REVISION_SIZE];

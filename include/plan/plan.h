@@ -58,6 +58,7 @@ struct redis_outcome {
     struct roll_plan roll;    /* likewise */
     size_t n_outdated;        /* pods that are to be restarted */
     bool mending;             /* ACT_REDIS is part of the plan, or we wait for Redis itself */
+    bool keep_pods;           /* nobody else may evict a pod now: a roll or a resize needs all that are there */
     const char *step;         /* "meet": static; NULL: none */
     char reason[256];
     struct commands commands; /* of ACT_REDIS; owned */

@@ -81,6 +81,7 @@ struct verdict {
     int slots_ok;  /* served: 0 to 16384 */
     int n_masters; /* answering owners of slots */
     int n_replicas; /* in sync, of those owners */
+    int n_alone;    /* owners without any replica in sync */
     int n_reachable, n_members;
     bool serving;
     uint64_t signature; /* of the whole configuration, epochs included */

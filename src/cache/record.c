@@ -96,6 +96,7 @@ static void read_counts(const cJSON *obj, struct record *out)
     out->updated = get_i32(obj, "status.updatedReplicas", 0);
     out->available = get_i32(obj, "status.availableReplicas", 0);
     out->unavailable = get_i32(obj, "status.unavailableReplicas", 0);
+    out->max_unavailable = get_i32(obj, "spec.maxUnavailable", -1);
     out->min_replicas = get_i32(obj, "spec.minReplicas", -1);
     out->max_replicas = get_i32(obj, "spec.maxReplicas", -1);
     out->desired_replicas = get_i32(obj, "status.desiredReplicas", -1);
@@ -181,6 +182,7 @@ bool record_differs(const struct record *a, const struct record *b)
            a->owned_hash != b->owned_hash || a->spec_replicas != b->spec_replicas || a->replicas != b->replicas ||
            a->ready != b->ready || a->updated != b->updated || a->available != b->available ||
            a->unavailable != b->unavailable || a->min_replicas != b->min_replicas || a->max_replicas != b->max_replicas ||
+           a->max_unavailable != b->max_unavailable ||
            a->desired_replicas != b->desired_replicas || a->is_ours != b->is_ours || a->deleting != b->deleting ||
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||

@@ -190,7 +190,7 @@ enum verdict_of_rule rule_gate(struct walk *w)
 
     w->p->frozen = freeze(w, dep, hpa);
     w->in.redis_nodes = (int32_t)w->o->redis.expected.n_members;
-    w->in.redis_may_disrupt = w->p->redis.state == REDIS_HEALTHY && !w->p->redis.n_outdated && !w->p->redis.roll.pod[0];
+    w->in.redis_may_disrupt = budget_allows(w);
     if (w->o->svc->predictor.autoscaled)
         plan_autoscaled(w, &g, dep, hpa);
     else

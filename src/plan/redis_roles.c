@@ -27,6 +27,7 @@ static void step(struct walk *w, bool quiet, bool busy)
     roles_step_init(&s);
     roles_step(&in, &r->roles, &s);
     if (s.action != ROLES_NONE) {
+        r->keep_pods = true; /* the one that hands over copies its successor next */
         snprintf(r->reason, sizeof(r->reason), "%s", s.reason);
         walk_redis_step(w, &s.commands, roles_action_name(s.action), s.again_ms);
     }

@@ -34,6 +34,9 @@ void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, in
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
 
+/* What the PodDisruptionBudget of Redis should say. */
+bool budget_allows(const struct walk *w); /* budget.c */
+
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */

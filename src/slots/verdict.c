@@ -94,11 +94,12 @@ static void add_node(const struct merged *m, size_t i, struct verdict *out)
 {
     const struct node_view *v = &m->views[i];
     const struct view_row *me = m->me[i];
+    size_t synced = merged_owns(m, i) ? judge_synced_of(m, i, NULL) : 0;
 
     if (!me)
         return;
-    if (merged_owns(m, i))
-        out->n_replicas += (int)judge_synced_of(m, i, NULL);
+    out->n_replicas += (int)synced;
+    out->n_alone += merged_owns(m, i) && !synced;
     if (!out->version[0] || version_order(v->version, out->version) < 0)
         memcpy(out->version, v->version, sizeof(out->version));
     out->is_valkey |= v->is_valkey;

@@ -253,6 +253,8 @@ static inline void w_hear(struct world *w, int v, int x)
         if (holder == v) {
             n->owns &= ~(1u << s);
             n->master = n->owns ? NOBODY : x;
+            n->row[v].replica = n->master != NOBODY;
+            n->row[v].master = n->master;
             n->link_ip = o->ip;
             n->link_up = false;
         }

@@ -37,7 +37,11 @@ struct stage {
     bool exists[N_CHILDREN];
     const char *foreign[N_CHILDREN];
     struct settle settle;
+    struct heal_memory heal;
+    struct roles_memory roles;
     struct pod pods[W_PODS];
+    struct host hosts[W_PODS]; /* each pod has a node of its own */
+    bool ends[W_PODS];         /* the pod is being deleted */
     struct member *members;
     struct node_view *views;
     struct observed o;
@@ -63,17 +67,21 @@ static void observe_redis(struct stage *s)
     for (int i = 0; s->pods_run && i < s->redis.n_pods; i++) {
         struct pod *p = &s->pods[i];
         free(p->name);
-        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true,
+        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true, .deleting = s->ends[i],
                            .ready = s->redis.node[s->redis.id_of[i]].up };
         memcpy(p->ip, s->redis.ips[i], sizeof(s->redis.ips[i]));
         snprintf(p->node, sizeof(p->node), "n%d", i);
+        snprintf(s->hosts[i].name, sizeof(s->hosts[i].name), "n%d", i);
     }
     s->o.pods = s->pods;
     s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods : 0;
     s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
+    members_locate(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->hosts, s->o.n_pods);
     if (s->members && s->pods_run && s->knows_password)
         r->views = s->views = w_look(&s->redis);
     r->settle = s->settle;
+    r->heal = s->heal;
+    r->roles = s->roles;
     r->secret = s->exists[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
     r->password = "secret";
     r->password_is_known = s->knows_password;
@@ -122,6 +130,7 @@ static void take_body(struct stage *s, enum child c, const cJSON *body)
     r->owns_replicas = json_has(body, "spec.replicas");
     r->min_replicas = (int32_t)json_get_int(body, "spec.minReplicas", -1);
     r->max_replicas = (int32_t)json_get_int(body, "spec.maxReplicas", -1);
+    r->max_unavailable = (int32_t)json_get_int(body, "spec.maxUnavailable", -1);
     r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
     s->exists[c] = true;
 }
@@ -161,6 +170,8 @@ static void pass(struct stage *s)
     observe(s);
     plan_step(&s->o, &s->plan);
     s->settle = s->plan.redis.settle;
+    s->heal = s->plan.redis.heal;
+    s->roles = s->plan.redis.roles;
     if (s->plan.status_first)
         write_status(s);
     if (!carry_out(s) || s->plan.gate.opened)
@@ -323,7 +334,30 @@ static void do_kill(struct stage *s, const char *arg)
 
 static void do_start(struct stage *s, const char *arg)
 {
+    s->ends[pod_named(s, arg)] = false;
     w_start(&s->redis, pod_named(s, arg), true);
+}
+
+static void do_end(struct stage *s, const char *arg)
+{
+    s->ends[pod_named(s, arg)] = true;
+}
+
+static void do_cordon(struct stage *s, const char *arg)
+{
+    s->hosts[pod_named(s, arg)].cordoned = true;
+}
+
+static void do_uncordon(struct stage *s, const char *arg)
+{
+    s->hosts[pod_named(s, arg)].cordoned = false;
+}
+
+/* One letter per pod. */
+static void do_zones(struct stage *s, const char *arg)
+{
+    for (size_t i = 0; arg[i] && i < W_PODS; i++)
+        snprintf(s->hosts[i].zone, sizeof(s->hosts[i].zone), "%c", arg[i]);
 }
 
 static void do_hide(struct stage *s, const char *arg)
@@ -340,6 +374,8 @@ static void do_restart(struct stage *s, const char *arg)
 {
     (void)arg;
     s->settle = (struct settle){ 0 };
+    s->heal = (struct heal_memory){ 0 };
+    s->roles = (struct roles_memory){ 0 };
     s->knows_password = s->exists[CHILD_REDIS_SECRET];
 }
 
@@ -370,6 +406,7 @@ static const struct word {
     { "spec", do_spec },     { "pass", do_pass },         { "run", do_run },     { "wait", do_wait }, { "quietly", do_quietly },
     { "drift", do_drift },   { "vanish", do_vanish },     { "foreign", do_foreign }, { "scale", do_scale },
     { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
+    { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
     { "seen", do_seen },     { "restart", do_restart },   { "delete", do_delete }, { "show", do_show },
 };
 
