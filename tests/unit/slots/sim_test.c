@@ -6,12 +6,21 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "world.h"
 
 #define SEEDS 60
+
+/* SEEDS=5000 in the environment for a long look. */
+static uint64_t n_seeds(void)
+{
+    const char *env = getenv("SEEDS");
+
+    return env ? strtoull(env, NULL, 10) : SEEDS;
+}
 
 struct sim {
     struct world w;
@@ -26,6 +35,7 @@ struct sim {
 };
 
 static struct sim sim;
+static int n_forced; /* over all seeds */
 
 static int teardown(void **state)
 {
@@ -39,6 +49,8 @@ static void send(struct sim *s, const struct commands *c, bool reliable)
 {
     size_t until = !reliable && w_rand(&s->w, 4) == 0 ? w_rand(&s->w, (uint32_t)c->n + 1) : c->n;
 
+    if (until < c->n)
+        s->memory = (struct heal_memory){ 0 };
     for (size_t i = 0; i < until; i++) {
         const char *reply;
 
@@ -82,6 +94,7 @@ static void pass_heal(struct sim *s, const struct node_view *views, bool reliabl
              step.reason);
     s->calm = step.action == HEAL_NONE && v.state == REDIS_HEALTHY;
     s->n_refused += step.action == HEAL_REFUSE;
+    n_forced += step.action == HEAL_FORCE || step.action == HEAL_TAKEOVER;
     if (v.state == REDIS_UNKNOWN)
         assert_int_equal(step.commands.n, 0);
     for (size_t i = 0; i < step.commands.n; i++)
@@ -197,7 +210,7 @@ static void forming_survives_crashes(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
         sim_start(seed);
         for (int i = 0; i < 20 && !sim.bootstrapped; i++) {
             run(&sim, 500, false);
@@ -212,7 +225,7 @@ static void mending_converges(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
         sim_start(seed);
         expect_calm(&sim, seed);
         for (int i = 0; i < 30; i++) {
@@ -229,7 +242,7 @@ static void a_move_of_all_changes_no_role(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < 60; seed++) {
+    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
         int masters[W_PODS];
 
         sim_start(seed);
@@ -247,12 +260,99 @@ static void a_move_of_all_changes_no_role(void **state)
     }
 }
 
+/* Kills or cuts off masters until there is no majority, but not so many that nothing is known. */
+static void take_majority(struct sim *s, bool volumes_too)
+{
+    struct world *w = &s->w;
+    int least = w->shards - w->shards / 2, most = w->n_pods / 2, n = 0;
+
+    for (int i = 0, pod = (int)w_rand(w, (uint32_t)w->n_pods); i < w->n_pods && n < least && n < most; i++, pod++) {
+        int at = pod % w->n_pods;
+
+        if (!w->node[w->id_of[at]].owns)
+            continue;
+        n++;
+        if (volumes_too && w->n_ids < W_IDS - 1 && w_rand(w, 3) == 0) {
+            w_wipe(w, at);
+            w_start(w, at, true);
+        } else {
+            w_kill(w, at);
+            w->members[at].fenced = w_rand(w, 2); /* unreachable, as far as anybody knows */
+        }
+    }
+}
+
+/* All replicas miss what is written for a while, and start again as their masters die. */
+static void lag(struct sim *s)
+{
+    struct world *w = &s->w;
+    bool lags[W_PODS] = { false };
+
+    for (int i = 0; i < w->n_pods; i++)
+        if (w->node[w->id_of[i]].master != NOBODY && w_rand(w, 3)) {
+            lags[i] = true;
+            w_kill(w, i);
+        }
+    run(s, 10000, false);
+    take_majority(s, false);
+    for (int i = 0; i < w->n_pods; i++)
+        if (lags[i])
+            w_start(w, i, w_rand(w, 2));
+}
+
+/* Some that were not known to be dead are, after a while; some return, in any order. */
+static void later(struct sim *s)
+{
+    struct world *w = &s->w;
+    int pod = (int)w_rand(w, (uint32_t)w->n_pods);
+
+    if (w->node[w->id_of[pod]].up)
+        return;
+    if (w_rand(w, 3))
+        w->members[pod].fenced = true;
+    else
+        w_start(w, pod, w_rand(w, 2));
+}
+
+/* Whatever is forced is as new as what was lost, but for what was on the way: the link breaks when its
+ * master dies, seconds are counted whole, and the deadline adds one node timeout of doubt. */
+static void lost_majorities_are_mended(void **state)
+{
+    (void)state;
+
+    n_forced = 0;
+    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
+        sim_start(seed);
+        if (sim.w.replicas == 0)
+            continue;
+        sim.w.aof = seed % 2;
+        sim.w.no_elections = seed % 5 == 0;
+        expect_calm(&sim, seed);
+        for (int round = 0; round < 3; round++) {
+            if (w_rand(&sim.w, 2))
+                lag(&sim);
+            else
+                take_majority(&sim, true);
+            for (int i = 0; i < 12; i++) {
+                run(&sim, 500 * (1 + (int)w_rand(&sim.w, 20)), false);
+                later(&sim);
+            }
+            all_back(&sim.w);
+            expect_calm(&sim, seed);
+            if (sim.w.forced_loss_ms > W_NT_MS + 2000 + 1000 + 2 * W_TICK_MS)
+                fail_msg("seed %llu: %lld ms of writes given up", (unsigned long long)seed, (long long)sim.w.forced_loss_ms);
+        }
+    }
+    assert_true(n_forced > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(forming_survives_crashes, teardown),
         cmocka_unit_test_teardown(mending_converges, teardown),
         cmocka_unit_test_teardown(a_move_of_all_changes_no_role, teardown),
+        cmocka_unit_test_teardown(lost_majorities_are_mended, teardown),
     };
 
     return cmocka_run_group_tests_name("simulation", tests, NULL, NULL);

@@ -41,6 +41,7 @@ struct w_node {
     int64_t started_ms, sync_ms, linked_ms;
     int64_t forced_ms; /* a manual failover lasts until then */
     int replid, replid2, offset_lead;
+    int64_t at_ms[W_PODS]; /* per shard: the newest write in its data */
     int hand_ip[W_PODS * 4];
     int64_t hand_ms[W_PODS * 4];
     struct w_row row[W_IDS];
@@ -51,6 +52,8 @@ struct world {
     int64_t now_ms;
     int n_pods, shards, replicas, n_ids, next_ip, next_replid;
     bool no_elections; /* none begins by itself */
+    int64_t acked_ms[W_PODS]; /* per shard: the newest write that was acknowledged */
+    int64_t forced_loss_ms;   /* the most that a forced failover or a takeover gave up */
     bool aof;
     int id_of[W_PODS]; /* the identity that lives in the pod */
     bool hidden[W_PODS]; /* from the operator */
@@ -316,6 +319,13 @@ static inline void w_detect(struct world *w, int v)
     }
 }
 
+static inline void w_note_loss(struct world *w, int v)
+{
+    for (int s = 0; s < w->shards; s++)
+        if (w->node[v].owns >> s & 1 && w->acked_ms[s] - w->node[v].at_ms[s] > w->forced_loss_ms)
+            w->forced_loss_ms = w->acked_ms[s] - w->node[v].at_ms[s];
+}
+
 /* With the current epoch, which the caller has raised. */
 static inline void w_promote(struct world *w, int v)
 {
@@ -351,6 +361,8 @@ static inline void w_elect(struct world *w, int v)
         return;
     n->current++;
     w_promote(w, v);
+    if (forced)
+        w_note_loss(w, v);
 }
 
 static inline void w_replicate(struct world *w, int v)
@@ -370,6 +382,7 @@ static inline void w_replicate(struct world *w, int v)
     }
     if (n->link_up) {
         n->data = w->node[m].data;
+        memcpy(n->at_ms, w->node[m].at_ms, sizeof(n->at_ms));
         n->replid = w->node[m].replid;
         n->replid2 = w->node[m].replid2;
         n->linked_ms = w->now_ms;
@@ -391,8 +404,11 @@ static inline void w_tick(struct world *w)
         w_detect(w, v);
         w_elect(w, v);
         w_replicate(w, v);
-        if (n->owns && w_state_ok(w, v))
-            n->data |= n->owns; /* somebody writes */
+        for (int s = 0; s < w->shards && w_state_ok(w, v); s++)
+            if (n->owns >> s & 1) { /* somebody writes */
+                n->data |= 1u << s;
+                n->at_ms[s] = w->acked_ms[s] = w->now_ms;
+            }
     }
 }
 
@@ -613,6 +629,7 @@ static inline const char *w_do_force(struct world *w, int v, bool takeover)
     if (takeover) {
         n->current++;
         w_promote(w, v);
+        w_note_loss(w, v);
     }
     return "";
 }
