@@ -11,6 +11,7 @@
 #define REDIS_AUTH_DIR "/etc/everserve-auth"
 #define REDIS_DATA_DIR "/data"
 #define REDIS_FENCE_FILE "fence.sh"
+#define REDIS_STOP_FILE "stop.sh"
 
 /* One per child; the table is in desired.c. Same contract as desired_child. */
 cJSON *build_deployment(const struct isvc *s, const struct desired_input *in);
@@ -44,6 +45,10 @@ void build_env_field(cJSON *env, const char *name, const char *field);
 /* Does its server start through the fence, a script in the ConfigMap? */
 bool build_redis_is_fenced(const struct isvc_redis *r);
 void build_redis_fence(const struct isvc_redis *r, cJSON *config_data);
+
+/* A master hands over before its pod ends: the script in the ConfigMap, and the container's preStop that runs it. */
+void build_redis_stop(const struct isvc_redis *r, cJSON *config_data);
+void build_redis_stop_hook(cJSON *container);
 
 /* <name>-redis. */
 void build_redis_name(const struct isvc *s, char out[ISVC_NAME_MAX + 8]);

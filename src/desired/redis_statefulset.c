@@ -115,6 +115,7 @@ static void add_container(const struct isvc *s, cJSON *pod, const char *secret)
     json_str(p, "protocol", "TCP");
     json_put_dup(c, "resources", json_member(s->redis.spec, "resources"));
     add_probes(s, c);
+    build_redis_stop_hook(c);
     add_container_security(c);
     add_mount(c, "data", REDIS_DATA_DIR, false);
     add_mount(c, "config", REDIS_CONF_DIR, true);
