@@ -219,7 +219,7 @@ static bool take_deleted(struct runner *r, const struct call *call, const cJSON 
     if (json_get_str(body, "metadata.deletionTimestamp"))
         return put(r, call->kind, body, SCENE_REPLY);
     loop_rfc3339(loop_wall_ms(), 0, now);
-    scene_mark_deleting(r->scene, call->kind, call->key, now);
+    scene_mark_deleting(r->scene, call->kind, call->key, json_get_str(call->body, "preconditions.uid"), now);
     return true;
 }
 

@@ -257,11 +257,11 @@ cJSON *scene_take_vanished(struct scene *v, int kind)
     return NULL;
 }
 
-void scene_mark_deleting(struct scene *v, int kind, const char *key, const char *now)
+void scene_mark_deleting(struct scene *v, int kind, const char *key, const char *uid, const char *now)
 {
     struct entry *e = entry_at(v, kind, key);
 
-    if (e && !item_is_deleting(e->obj))
+    if (e && str_eq(item_uid(e->obj), uid) && !item_is_deleting(e->obj))
         json_str(json_obj(e->obj, "metadata"), "deletionTimestamp", now);
 }
 

@@ -45,7 +45,8 @@ void scene_relist(struct scene *v, int kind);
 cJSON *scene_take_vanished(struct scene *v, int kind);
 
 /* Changes made locally, ahead of the watch. */
-void scene_mark_deleting(struct scene *v, int kind, const char *key, const char *now);
+/* Only that one: the next of the same name may be known already. */
+void scene_mark_deleting(struct scene *v, int kind, const char *key, const char *uid, const char *now);
 void scene_bind_pod(struct scene *v, const char *key, const char *node);
 
 const cJSON *scene_get(const struct scene *v, int kind, const char *ns, const char *name);

@@ -44,6 +44,19 @@ static void a_late_reply_brings_nothing_back(void **state)
     scene_free(s);
 }
 
+static void the_end_of_a_predecessor_is_not_that_of_the_next(void **state)
+{
+    struct scene *s = scene_new();
+    (void)state;
+
+    put(s, pod("p", "v", 8, ""), SCENE_WATCH);
+    scene_mark_deleting(s, KIND_POD, "a/p", "u", "2026-01-01T00:00:00Z"); /* the reply comes after the watch */
+    assert_false(item_is_deleting(scene_get(s, KIND_POD, "a", "p")));
+    scene_mark_deleting(s, KIND_POD, "a/p", "v", "2026-01-01T00:00:00Z");
+    assert_true(item_is_deleting(scene_get(s, KIND_POD, "a", "p")));
+    scene_free(s);
+}
+
 static void a_relist_finds_what_vanished(void **state)
 {
     struct scene *s = scene_new();
@@ -170,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(older_news_is_no_news), cmocka_unit_test(a_late_reply_brings_nothing_back),
+        cmocka_unit_test(the_end_of_a_predecessor_is_not_that_of_the_next),
         cmocka_unit_test(a_relist_finds_what_vanished), cmocka_unit_test(indexes_follow),
         cmocka_unit_test(bookkeeping_is_dropped), cmocka_unit_test(a_key_is_queued_once),
         cmocka_unit_test(failures_wait_longer_and_longer), cmocka_unit_test(the_earlier_time_counts),
