@@ -263,6 +263,8 @@ static bool end_old_pod(struct roll *r, size_t i)
         return end_owner(r, i);
     if (r->m.me[i]->flags & NODE_REPLICA)
         return end_replica(r, i);
+    if (r->in->plan->to[0] || r->m.views[i].keys != 0)
+        return stop(r->out, ROLL_WAIT, WAIT_MS, "%s waits: it has no slots, and is no replica yet", name(r, i));
     return delete(r, i, "it holds nothing");
 }
 
@@ -310,7 +312,7 @@ static bool rule_under_way(struct roll *r)
         r->out->plan = (struct roll_plan){ 0 };
         return record(r, "who was being restarted is no member any more");
     }
-    if (str_eq(plan->uid, r->in->pods[r->who].uid))
+    if (r->in->pods[r->who].exists && str_eq(plan->uid, r->in->pods[r->who].uid))
         return end_old_pod(r, r->who);
     return await_successor(r, r->who);
 }
