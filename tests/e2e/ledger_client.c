@@ -49,6 +49,8 @@ static void client_drop(struct client *c, int i)
     redisFree(c->conns[i]);
     c->conns[i] = NULL;
     c->hosts[i][0] = 0;
+    for (int s = 0; s < BOOK_SLOTS; s++)
+        c->owner[s] = c->owner[s] == i ? -1 : c->owner[s];
 }
 
 static int client_place(struct client *c, const char *host)
@@ -101,7 +103,14 @@ static int client_guess(struct client *c)
     int half = atomic_load(&c->book->current);
     int n = c->book->n_addresses[half];
 
-    return n ? client_place(c, c->book->addresses[half][c->turn++ % n]) : -1;
+    c->turn++;
+    for (int k = 0; k < BOOK_ADDRESSES && c->turn % 3; k++) { /* who answered lately, rather than who may be gone */
+        int i = (c->turn + k) % BOOK_ADDRESSES;
+
+        if (c->conns[i] && !c->conns[i]->err)
+            return i;
+    }
+    return n ? client_place(c, c->book->addresses[half][c->turn % n]) : -1;
 }
 
 /* "MOVED 3999 10.0.0.1:6379": the index of that host. */
@@ -113,6 +122,29 @@ static int client_redirect(struct client *c, const char *text)
     if (sscanf(text, "%*s %u %63[^:]", &slot, host) != 2)
         return -1;
     return client_place(c, host);
+}
+
+static void learn_range(struct client *c, const redisReply *range)
+{
+    const redisReply *node = range->type == REDIS_REPLY_ARRAY && range->elements >= 3 ? range->element[2] : NULL;
+
+    if (!node || node->type != REDIS_REPLY_ARRAY || node->elements < 2 || !node->element[0]->str || !node->element[0]->str[0])
+        return;
+    int at = client_place(c, node->element[0]->str);
+    for (long long s = range->element[0]->integer; s <= range->element[1]->integer && s < BOOK_SLOTS; s++)
+        c->owner[s] = (signed char)at;
+}
+
+static bool learn_from(struct client *c, int at)
+{
+    redisReply *r = at >= 0 && client_connect(c, at) ? redisCommand(c->conns[at], "CLUSTER SLOTS") : NULL;
+    bool ok = r && r->type == REDIS_REPLY_ARRAY && r->elements;
+
+    for (size_t k = 0; ok && k < r->elements; k++)
+        learn_range(c, r->element[k]);
+    if (r)
+        freeReplyObject(r);
+    return ok;
 }
 
 static redisReply *client_send(struct client *c, int at, bool asking, int argc, const char **argv, const size_t *lens)
@@ -142,7 +174,10 @@ static int client_next(struct client *c, int at, const char *text, bool *asking)
     *asking = str_has_prefix(text, "ASK ");
     if (*asking || str_has_prefix(text, "MOVED ")) {
         atomic_fetch_add(*asking ? &p->asked : &p->moved, 1);
-        return client_redirect(c, text);
+        at = client_redirect(c, text);
+        if (!*asking)
+            learn_from(c, at); /* one slot's move is seldom the only one */
+        return at;
     }
     if (!str_has_prefix(text, "TRYAGAIN")) {
         count_reply(c, text);
@@ -176,30 +211,10 @@ redisReply *client_call(struct client *c, const char *key, int argc, const char 
     return NULL;
 }
 
-static void learn_range(struct client *c, const redisReply *range)
-{
-    const redisReply *node = range->type == REDIS_REPLY_ARRAY && range->elements >= 3 ? range->element[2] : NULL;
-
-    if (!node || node->type != REDIS_REPLY_ARRAY || node->elements < 2 || !node->element[0]->str || !node->element[0]->str[0])
-        return;
-    int at = client_place(c, node->element[0]->str);
-    for (long long s = range->element[0]->integer; s <= range->element[1]->integer && s < BOOK_SLOTS; s++)
-        c->owner[s] = (signed char)at;
-}
-
 void client_learn(struct client *c)
 {
-    for (int i = 0; i < BOOK_ADDRESSES; i++) {
-        int at = client_guess(c);
-        redisReply *r = at >= 0 && client_connect(c, at) ? redisCommand(c->conns[at], "CLUSTER SLOTS") : NULL;
-        bool ok = r && r->type == REDIS_REPLY_ARRAY && r->elements;
-        for (size_t k = 0; ok && k < r->elements; k++)
-            learn_range(c, r->element[k]);
-        if (r)
-            freeReplyObject(r);
-        if (ok)
-            return;
-    }
+    for (int i = 0; i < BOOK_ADDRESSES && !learn_from(c, client_guess(c)); i++)
+        ;
 }
 
 redisContext *client_conn(struct client *c, const char *key)
