@@ -15,6 +15,8 @@
 #include "slots/roll.h"
 #include "slots/heal.h"
 #include "slots/roles.h"
+#include "slots/pace.h"
+#include "slots/resize.h"
 #include "slots/verdict.h"
 
 enum secret_state {
@@ -29,6 +31,23 @@ struct latch {
     bool bootstrapped;
     struct form_plan plan; /* owned; seats NULL: none */
     struct roll_plan roll;
+    struct resize_plan resize; /* owned; shards 0: none runs */
+};
+
+/* How slots moved lately; kept from pass to pass, losing it costs time. */
+struct redis_moving {
+    struct pace pace;      /* keys 0: not begun */
+    int64_t keys_per_second, slots_per_second; /* of the last batch */
+    int64_t not_before_ms; /* after a failure */
+    int conflict_slot;     /* plus 1: a key is on both sides with different values; 0: none */
+    char error[160];       /* of the last batch; "" */
+};
+
+struct redis_progress {
+    const char *what; /* static; NULL: nothing is under way */
+    int percent;      /* -1: not known */
+    int64_t keys_per_second, eta_s; /* eta -1: not known */
+    int64_t at_ms;    /* when it was taken: it is told once a second */
 };
 
 /* The number of replicas an autoscaler had chosen when it was switched off. It stands until
@@ -47,6 +66,8 @@ struct redis_seen {
     struct settle settle;          /* from the last pass */
     struct heal_memory heal;       /* the same */
     struct roles_memory roles;     /* the same */
+    struct redis_moving moving;    /* the same */
+    struct redis_progress progress; /* the same */
     enum secret_state secret;
     bool password_is_known;        /* by the running servers: held, or remembered */
     const char *password;          /* what the Secret should hold; NULL: cannot be known */

@@ -19,6 +19,7 @@ enum action_kind {
     ACT_DELETE, /* the child should not exist */
     ACT_REDIS,  /* one step of commands to Redis nodes: plan.redis.commands */
     ACT_POD_DELETE, /* this very pod ends, and its StatefulSet makes a new one */
+    ACT_MOVE,   /* a batch of slots: plan.redis.moves */
 };
 
 enum { POD_NAME_SIZE = 254 };
@@ -62,6 +63,10 @@ struct redis_outcome {
     const char *step;         /* "meet": static; NULL: none */
     char reason[256];
     struct commands commands; /* of ACT_REDIS; owned */
+    struct resize_plan resize; /* to be written to status; owned */
+    struct resize_move *moves; /* of ACT_MOVE; owned */
+    size_t n_moves;
+    struct redis_progress progress; /* to hand in again at the next pass */
 };
 
 struct plan {

@@ -45,6 +45,11 @@ void ctrl_metrics_init(struct ctrl_metrics *m)
                                     "Writes not sent because a look showed that all is so already", NULL);
     m->redis_commands = metrics_add(r, METRIC_COUNTER, "everserve_redis_commands_total",
                                     "Commands sent that change a Redis Cluster", NULL);
+    m->slots_moved = metrics_add(r, METRIC_COUNTER, "everserve_redis_slots_moved_total",
+                                 "Slots moved from master to master", NULL);
+    m->keys_moved = metrics_add(r, METRIC_COUNTER, "everserve_redis_keys_moved_total", "Keys moved with their slots", NULL);
+    m->bytes_moved = metrics_add(r, METRIC_COUNTER, "everserve_redis_bytes_moved_total",
+                                 "Bytes moved with their slots, as the servers estimate them", NULL);
     m->probes = metrics_add(r, METRIC_COUNTER, "everserve_redis_probes_total", "Snapshots taken of Redis Clusters",
                             NULL);
 }
@@ -151,6 +156,12 @@ static bool show_slots(const struct track *t, double *value)
     return t->shown.has_redis;
 }
 
+static bool show_percent(const struct track *t, double *value)
+{
+    *value = t->shown.percent;
+    return t->shown.has_redis && t->shown.percent >= 0;
+}
+
 static bool show_held_up(const struct track *t, double *value)
 {
     *value = t->shown.held_up;
@@ -170,6 +181,8 @@ static const struct family {
     { "everserve_service_ready", "", "1 while the Ready condition is True", show_ready },
     { "everserve_redis_healthy", "", "1 while slot health is complete", show_healthy },
     { "everserve_redis_slots_ok", "", "Slots that are served, of 16384", show_slots },
+    { "everserve_redis_resize_percent", "", "Slots that are where a resize wants them; absent while none runs",
+      show_percent },
     { "everserve_scaling_held", ",direction=\"up\"", "1 while slot health holds a scaling step", show_held_up },
     { "everserve_scaling_held", ",direction=\"down\"", NULL, show_held_down },
 };

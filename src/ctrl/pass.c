@@ -140,6 +140,7 @@ static void show(struct track *t, const struct plan *p)
     t->shown.ready = !p->rule;
     t->shown.has_redis = p->redis.wanted;
     t->shown.redis = p->redis.state;
+    t->shown.percent = p->redis.progress.what ? p->redis.progress.percent : -1;
     t->shown.slots_ok = p->redis.judged ? p->redis.verdict.slots_ok : 0;
     t->shown.held_up = p->gate.held_up;
     t->shown.held_down = p->gate.held_down;
@@ -152,6 +153,8 @@ static void decide(struct pass *p)
     pass_refresh(p);
     p->o.redis.settle = t->settle;
     p->o.redis.heal = t->heal;
+    p->o.redis.moving = t->moving;
+    p->o.redis.progress = t->progress;
     p->o.redis.roles = t->roles;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
@@ -161,6 +164,7 @@ static void decide(struct pass *p)
     plan_step(&p->o, &p->plan);
     t->settle = p->plan.redis.settle;
     t->heal = p->plan.redis.heal;
+    t->progress = p->plan.redis.progress;
     t->roles = p->plan.redis.roles;
     show(t, &p->plan);
     say(p);

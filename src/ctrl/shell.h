@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "queue/queue.h"
 #include "redis/apply.h"
+#include "redis/move.h"
 #include "redis/probe.h"
 #include "serve/metrics.h"
 #include "status/status.h"
@@ -37,6 +38,8 @@ struct track {
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
     struct heal_memory heal;
+    struct redis_moving moving;
+    struct redis_progress progress;
     struct roles_memory roles;
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
@@ -47,6 +50,7 @@ struct track {
         bool ready, has_redis, held_up, held_down;
         enum redis_state redis;
         int32_t slots_ok;
+        int percent; /* of a resize; -1: none runs */
     } shown;
 };
 
@@ -65,6 +69,7 @@ struct ctrl_metrics {
     struct metric *reconcile[N_RECONCILE_RESULTS];
     struct metric *reconcile_errors, *reconcile_time, *active_workers, *max_workers;
     struct metric *queue_time, *work_time, *leader, *writes, *skipped_writes, *redis_commands, *probes;
+    struct metric *slots_moved, *keys_moved, *bytes_moved;
 };
 
 struct watched;
@@ -150,6 +155,7 @@ struct pass {
     pass_reply_fn *on_reply;
     struct redis_probe *probe;
     struct redis_apply *apply;
+    struct redis_move *move;
     LIST_ENTRY(pass) link;
 };
 /* As kube_send, but knows how to give up. */
@@ -174,6 +180,9 @@ void secret_read(struct pass *p, void (*then)(struct pass *p));
 void act_run(struct pass *p);
 void act_next(struct pass *p); /* the current action is done */
 bool act_is_passing(const struct err *e); /* trouble that may be over at the next look */
+
+/* move.c: the current action, then act_next */
+void move_slots(struct pass *p);
 
 /* child.c: the current action, then act_next */
 void child_apply(struct pass *p);

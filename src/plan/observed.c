@@ -19,6 +19,11 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
         form_plan_done(&l.plan);
         return err_wrap(e, "status.redis.roll");
     }
+    r = resize_plan_parse(json_at(status, "redis.resize"), &l.resize, e);
+    if (r < 0) {
+        form_plan_done(&l.plan);
+        return err_wrap(e, "status.redis.resize");
+    }
     *out = l;
     return 0;
 }
@@ -26,6 +31,7 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
 void latch_done(struct latch *l)
 {
     form_plan_done(&l->plan);
+    resize_plan_done(&l->resize);
     *l = (struct latch){ 0 };
 }
 
@@ -41,15 +47,66 @@ static const char *recorded_id(const struct latch *latch, const char *pod)
 {
     for (size_t i = 0; i < latch->plan.n_seats; i++)
         if (str_eq(latch->plan.seats[i].pod, pod))
-            return latch->plan.seats[i].id;
+            return latch->plan.seats[i].id[0] ? latch->plan.seats[i].id : NULL;
     return NULL;
+}
+
+static bool is_planned_owner(const struct resize_plan *r, const char *id)
+{
+    for (size_t i = 0; id && i < r->n_owners; i++)
+        if (str_eq(r->owners[i].id, id))
+            return true;
+    return false;
+}
+
+static void mark_resized(struct member *m, size_t ordinal, const struct resize_plan *r)
+{
+    if (!r->shards)
+        return;
+    m->leaving = ordinal >= resize_nodes_wanted(r);
+    m->parting = m->leaving && r->forgetting;
+    m->reserved = m->leaving || ordinal >= (size_t)r->from_shards * (1 + (size_t)r->from_replicas) ||
+                  is_planned_owner(r, m->id);
+}
+
+static struct member member_of(const char *service, size_t ordinal, const struct latch *latch, const struct pod *pods,
+                               size_t n_pods)
+{
+    char *pod_name = xasprintf("%s-redis-%zu", service, ordinal);
+    const struct pod *p = find_pod(pods, n_pods, pod_name);
+    struct member m = { .pod = pod_name, .port = REDIS_PORT, .bus_port = REDIS_BUS_PORT,
+                        .id = recorded_id(latch, pod_name), .fenced = !p || p->stopped };
+
+    if (p) {
+        m.ip = p->ip;
+        m.ready = p->ready && !p->deleting;
+        m.node = p->node[0] ? p->node : NULL;
+    }
+    mark_resized(&m, ordinal, &latch->resize);
+    return m;
+}
+
+/* A node that a resize adds is expected once its pod has an address, or when it was there before. */
+static bool is_unborn(const struct member *m, const struct resize_plan *r)
+{
+    return r->shards && m->reserved && !m->id && str_empty(m->ip);
+}
+
+static void expect(struct expected *out, const struct resize_plan *r, int shards, size_t n_seats)
+{
+    out->shards = shards;
+    out->replicas_per_shard = (int)n_seats / shards - 1;
+    if (r->shards) {
+        out->shards = 0; /* any number, for a while */
+        out->replicas_per_shard = r->replicas < r->from_replicas ? r->replicas : r->from_replicas;
+    }
 }
 
 struct member *members_expected(const char *name, const struct isvc *svc, const struct latch *latch,
                                 const struct pod *pods, size_t n_pods, struct expected *out)
 {
     bool planned = latch->plan.n_seats > 0, wanted = svc && svc->redis.present;
-    size_t n = planned ? latch->plan.n_seats : wanted ? (size_t)svc->redis.nodes : 0;
+    size_t n = planned ? latch->plan.n_seats : wanted ? (size_t)svc->redis.nodes : 0, kept = 0;
     int shards = planned ? latch->plan.shards : wanted ? svc->redis.shards : 0;
     struct member *m;
 
@@ -58,19 +115,15 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
         return NULL;
     m = xcalloc(n, sizeof(*m));
     for (size_t i = 0; i < n; i++) {
-        char *pod_name = xasprintf("%s-redis-%zu", name, i);
-        const struct pod *p = find_pod(pods, n_pods, pod_name);
-
-        m[i] = (struct member){ .pod = pod_name, .port = REDIS_PORT, .bus_port = REDIS_BUS_PORT,
-                               .id = recorded_id(latch, pod_name) };
-        if (p) {
-            m[i].ip = p->ip;
-            m[i].ready = p->ready && !p->deleting;
-            m[i].node = p->node[0] ? p->node : NULL;
-        }
-        m[i].fenced = !p || p->stopped;
+        m[kept] = member_of(name, i, latch, pods, n_pods);
+        if (is_unborn(&m[kept], &latch->resize))
+            free((char *)(uintptr_t)m[kept].pod);
+        else
+            kept++;
     }
-    *out = (struct expected){ m, n, shards, (int)n / shards - 1, 0 };
+    out->members = m;
+    out->n_members = kept;
+    expect(out, &latch->resize, shards, n);
     return m;
 }
 

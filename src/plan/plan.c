@@ -36,7 +36,7 @@ static const struct rule {
 } rules[] = {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
     { "redis-drain", rule_redis_drain },
-    { "spec", rule_spec },                 { "redis-size", rule_redis_size }, { "redis-secret", rule_redis_secret },
+    { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
@@ -135,16 +135,20 @@ void plan_done(struct plan *p)
         cJSON_Delete(p->actions[i].body);
     commands_done(&p->redis.commands);
     form_plan_done(&p->redis.plan);
+    resize_plan_done(&p->redis.resize);
+    free(p->redis.moves);
     *p = (struct plan){ .look_again_ms = -1 };
 }
 
 static void render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
-    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod" };
+    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod", "move" };
 
     buf_fmt(b, " %s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
+    else if (a->kind == ACT_MOVE)
+        buf_fmt(b, "[slots]");
     else if (a->kind == ACT_POD_DELETE)
         buf_fmt(b, "[%s: %s]", a->pod, a->why);
     else

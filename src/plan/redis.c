@@ -120,12 +120,15 @@ static enum verdict_of_rule heal(struct walk *w)
     if (form_plan_record(&r->plan, &seen->expected, seen->views))
         w->p->status_first = true;
     in.accept_loss = accepted_loss(w, &accepted);
+    in.slots_are_moving = r->resize.shards > 0;
     heal_step_init(&s);
     heal_step(&in, &r->heal, &s);
     if (s.action != HEAL_NONE)
         reason_from(r, s.reason);
     if (s.action == HEAL_REFUSE)
         how = walk_stall(w, RULE_HOLD, "RedisNeedsYou", "%s", s.reason);
+    else if (s.action == HEAL_WAIT && r->resize.shards)
+        walk_look_again(w, s.again_ms); /* the resize looks for itself whether it can go on */
     else if (s.action != HEAL_NONE)
         walk_redis_step(w, &s.commands, heal_action_name(s.action), s.again_ms);
     heal_step_done(&s);
@@ -143,6 +146,7 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
     r->bootstrapped = seen->latch.bootstrapped;
     copy_plan(&seen->latch.plan, &r->plan);
     r->roll = seen->latch.roll;
+    r->resize = resize_plan_copy(&seen->latch.resize);
     r->state = r->bootstrapped ? REDIS_UNKNOWN : REDIS_FORMING;
     if (!seen->views) {
         walk_look_again(w, PROBE_HEALTHY_MS); /* a pod that gets its address brings a pass at once */
@@ -151,26 +155,6 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
     }
     judge(w);
     return r->bootstrapped ? heal(w) : form(w);
-}
-
-enum verdict_of_rule rule_redis_size(struct walk *w)
-{
-    const struct latch *l = &w->o->redis.latch;
-    const struct isvc_redis *want = &w->o->svc->redis;
-
-    if (!l->plan.n_seats)
-        return RULE_PASS;
-    if (!want->present)
-        /* without Redis the Deployment's containers would be others: refused means that nothing rolls */
-        return walk_stall(w, RULE_STOP, "RedisRemovalRefused",
-                          "spec.redis was removed, but the Redis Cluster may hold data: put it back, or delete the "
-                          "InferenceService");
-    if (want->shards != l->plan.shards || (size_t)want->nodes != l->plan.n_seats)
-        return walk_stall(w, RULE_HOLD, "RedisResizeRefused",
-                          "spec.redis.shards and .replicasPerShard cannot change yet: the cluster stays at %d shards "
-                          "and %zu nodes; set them back",
-                          l->plan.shards, l->plan.n_seats);
-    return RULE_PASS;
 }
 
 enum verdict_of_rule rule_redis_secret(struct walk *w)

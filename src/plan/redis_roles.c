@@ -9,7 +9,8 @@
 static bool is_taken(const struct walk *w)
 {
     for (size_t i = 0; i < w->p->n_actions; i++)
-        if (w->p->actions[i].kind == ACT_REDIS || w->p->actions[i].kind == ACT_POD_DELETE)
+        if (w->p->actions[i].kind == ACT_REDIS || w->p->actions[i].kind == ACT_POD_DELETE ||
+            w->p->actions[i].kind == ACT_MOVE)
             return true;
     return false;
 }

@@ -40,7 +40,7 @@ bool budget_allows(const struct walk *w); /* budget.c */
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
-enum verdict_of_rule rule_redis_size(struct walk *w);   /* redis.c */
+enum verdict_of_rule rule_redis_resize(struct walk *w); /* redis_resize.c */
 enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
 enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */

@@ -75,11 +75,30 @@ static bool knows_any(const struct heal *h, size_t i)
     return false;
 }
 
+static bool is_empty(const struct heal *h, size_t i)
+{
+    return h->m.views[i].keys == 0 && h->m.me[i]->n_ranges == 0 && h->m.me[i]->n_open == 0;
+}
+
+/* A new node of a resize gets its config epoch first. One that served before comes back with its old volume, and
+ * may know our nodes; with slots or keys of its own it would be another cluster. */
+static bool may_meet_new(struct heal *h, size_t i)
+{
+    if (heal_is_fresh(h, i))
+        return false;
+    if (is_empty(h, i) && (h->m.views[i].n_rows == 1 || knows_any(h, i)))
+        return true;
+    heal_trouble(h, i, "is to join, but has keys or slots of its own: empty its volume");
+    return false;
+}
+
 /* May it be introduced? A fresh node may; one that has a past must belong to ours already. */
 static bool may_meet(struct heal *h, size_t i)
 {
     if (!heal_is_up(h, i))
         return false;
+    if (h->m.x->members[i].reserved && i != h->hub && !is_known(h, i))
+        return may_meet_new(h, i);
     if (i == h->hub || is_known(h, i) || knows_any(h, i) || heal_is_fresh(h, i))
         return true;
     heal_trouble(h, i, "has data or other nodes of its own, and is unknown to the cluster");

@@ -132,7 +132,7 @@ static bool rule_owners(struct resize *z)
         size_t at = heir_of(z, next.owners[i].id);
         bool same = at != MERGED_NONE && str_eq(next.owners[i].id, z->m.me[at]->id);
 
-        fits = at != MERGED_NONE && (same || !resize_owner_of(z, at)) && !(same && resize_is_leaving(z, at) && !merged_owns(&z->m, at));
+        fits = at != MERGED_NONE && (same || !resize_owner_of(z, at));
         if (!fits || same)
             continue;
         memcpy(next.owners[i].id, z->m.me[at]->id, sizeof(next.owners[i].id));

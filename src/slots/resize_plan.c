@@ -117,20 +117,20 @@ static bool is_taken(const struct deal *d, size_t member)
     return false;
 }
 
-/* A master with nothing on it that stays, and does not import anything for another plan. */
+/* A master with nothing on it, which does not import anything for another plan. */
 static bool may_own(const struct deal *d, size_t i)
 {
     const struct merged *m = d->m;
 
     return m->me[i] && m->me[i]->flags & NODE_MASTER && m->me[i]->n_ranges == 0 && m->me[i]->n_open == 0 &&
-           m->views[i].keys == 0 && !m->x->members[i].leaving && !is_taken(d, i);
+           m->views[i].keys == 0 && !is_taken(d, i);
 }
 
-/* Masters apart; one that has replicas already was chosen before. */
+/* Masters apart; one that has replicas already was chosen before; one that leaves has to hand over in the end. */
 static int cost_of(const struct deal *d, size_t i)
 {
     const struct member *x = &d->m->x->members[i];
-    int cost = merged_followers(d->m, i) ? -1000 : 0;
+    int cost = (x->leaving ? 10000 : 0) - (merged_followers(d->m, i) ? 1000 : 0);
 
     for (size_t k = 0; k < d->n; k++) {
         const struct member *y = &d->m->x->members[d->h[k].member];

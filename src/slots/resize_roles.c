@@ -93,16 +93,12 @@ static bool is_armed(const struct resize *z, size_t i)
     return !(z->m.me[i]->flags & NODE_NOFAILOVER);
 }
 
-/* A replica with another shard's data must not be elected: it is disarmed before it changes its master, and armed
- * when it has copied the new one. */
+/* A replica with another shard's data must not be elected: it is disarmed before it changes its master (the second
+ * command is not sent when the first one fails), and armed when it has copied the new one. */
 static void send_to(struct resize *z, size_t i, size_t owner)
 {
-    if (z->m.me[i]->flags & NODE_REPLICA && is_armed(z, i)) {
-        struct command *c = commands_add(&z->out->commands, CMD_SUSPEND, i);
-
-        memcpy(c->id, z->m.me[owner]->id, sizeof(c->id)); /* counts as promised */
-        return;
-    }
+    if (z->m.me[i]->flags & NODE_REPLICA && is_armed(z, i))
+        commands_add(&z->out->commands, CMD_SUSPEND, i);
     tell_id(&z->out->commands, CMD_REPLICATE, i, z->m.me[owner]->id);
 }
 
@@ -127,16 +123,11 @@ static size_t neediest(const struct resize *z, size_t *from)
 
 bool resize_place(struct resize *z)
 {
-    size_t node, owner, suspended = 0;
+    size_t node, owner, n = 0;
 
-    while ((owner = neediest(z, &node)) != MERGED_NONE)
+    for (; (owner = neediest(z, &node)) != MERGED_NONE; n++)
         send_to(z, node, owner);
-    for (size_t c = 0; c < z->out->commands.n; c++)
-        suspended += z->out->commands.items[c].kind == CMD_SUSPEND;
-    if (!z->out->commands.n)
-        return false;
-    return resize_stop(z, suspended ? RESIZE_SUSPEND : RESIZE_REPLICATE, RESIZE_WAIT_MS,
-                       "%zu nodes become replicas where one lacks", z->out->commands.n);
+    return n > 0 && resize_stop(z, RESIZE_REPLICATE, RESIZE_WAIT_MS, "%zu nodes become replicas where one lacks", n);
 }
 
 /* New masters too: they would otherwise not stand for election after they were demoted. */

@@ -97,6 +97,21 @@ static void put_redis_unreadable(const struct observed *o, cJSON *status)
     json_put(status, "redis", out);
 }
 
+static void put_progress(cJSON *redis, const struct redis_progress *p)
+{
+    cJSON *out;
+
+    if (!p->what)
+        return;
+    out = json_obj(redis, "progress");
+    json_str(out, "what", p->what);
+    if (p->percent >= 0)
+        json_int(out, "percent", p->percent);
+    json_int(out, "keysPerSecond", p->keys_per_second);
+    if (p->eta_s >= 0)
+        json_int(out, "etaSeconds", p->eta_s);
+}
+
 static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct redis_outcome *r = &p->redis;
@@ -124,6 +139,8 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
         json_put(out, "plan", form_plan_json(&r->plan));
     if (r->roll.pod[0])
         json_put(out, "roll", roll_plan_json(&r->roll));
+    json_put(out, "resize", resize_plan_json(&r->resize));
+    put_progress(out, &r->progress);
 }
 
 static void put_scaling(const struct observed *o, const struct plan *p, cJSON *status)

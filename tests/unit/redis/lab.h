@@ -46,7 +46,7 @@ struct lab {
     struct settle settle;
     struct heal_memory heal;
     enum reply_class worst;
-    char error[300];
+    char error[256];
 };
 
 static inline bool lab_has_redis(void)

@@ -177,6 +177,9 @@ static void a_reserved_pod_is_introduced_and_given_nothing(void **state)
     world.members[4].reserved = true;
     w_wipe(&world, 4);
     w_start(&world, 4, true);
+    look();
+    assert_int_not_equal(step.action, HEAL_MEET); /* not before it has a config epoch */
+    world.node[world.id_of[4]].epoch = world.node[world.id_of[4]].current = 100;
     for (int i = 0; i < 300; i++) {
         look();
         met |= step.action == HEAL_MEET;

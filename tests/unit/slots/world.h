@@ -1,6 +1,6 @@
 /*
  * A small model of a Redis Cluster under virtual time: enough of the bus, of elections and of
- * replication for the pure rules to be driven against. A node's slots are whole shards here.
+ * replication for the pure rules to be driven against. Slots come in pieces, as many as shards unless said.
  *
  * Kept from the real thing: every node has its own table; MEET is a handshake with whoever is at
  * the address; a known sender's new address is learned from its ping (and replication follows),
@@ -18,7 +18,8 @@
 #include "slots/form.h"
 #include "slots/heal.h"
 
-#define W_PODS 9
+#define W_PODS 16
+#define W_PIECES 24
 #define W_IDS 64
 #define W_NT_MS 2000
 #define W_TICK_MS 100
@@ -37,11 +38,13 @@ struct w_node {
     bool up, armed, link_up;
     int pod, ip, master, link_ip;
     unsigned owns, data;
+    unsigned importing, migrating; /* half moved */
+    int peer[W_PIECES];
     uint64_t epoch, current;
     int64_t started_ms, sync_ms, linked_ms;
     int64_t forced_ms; /* a manual failover lasts until then */
     int replid, replid2, offset_lead;
-    int64_t at_ms[W_PODS]; /* per shard: the newest write in its data */
+    int64_t at_ms[W_PIECES]; /* per shard: the newest write in its data */
     int hand_ip[W_PODS * 4];
     int64_t hand_ms[W_PODS * 4];
     struct w_row row[W_IDS];
@@ -50,9 +53,9 @@ struct w_node {
 struct world {
     uint64_t seed;
     int64_t now_ms;
-    int n_pods, shards, replicas, n_ids, next_ip, next_replid;
+    int n_pods, shards, pieces, replicas, n_ids, next_ip, next_replid;
     bool no_elections; /* none begins by itself */
-    int64_t acked_ms[W_PODS]; /* per shard: the newest write that was acknowledged */
+    int64_t acked_ms[W_PIECES]; /* per piece: the newest write that was acknowledged */
     int64_t forced_loss_ms;   /* the most that a forced failover or a takeover gave up */
     bool aof;
     int id_of[W_PODS]; /* the identity that lives in the pod */
@@ -124,7 +127,7 @@ static inline void w_init(struct world *w, int shards, int replicas, uint64_t se
     memset(w, 0, sizeof(*w));
     w->seed = seed;
     w->now_ms = 1000000;
-    w->shards = shards;
+    w->shards = w->pieces = shards;
     w->replicas = replicas;
     w->n_pods = shards * (1 + replicas);
     w->next_ip = 1;
@@ -176,7 +179,7 @@ static inline bool w_state_ok(const struct world *w, int v)
     for (int i = 0; i < w->n_ids; i++)
         if (w->node[v].row[i].known && !w->node[v].row[i].fail)
             covered |= w->node[v].row[i].owns;
-    return covered == (1u << w->shards) - 1 && w_has_quorum(w, v) && w->now_ms - w->node[v].started_ms >= 2000;
+    return covered == (1u << w->pieces) - 1 && w_has_quorum(w, v) && w->now_ms - w->node[v].started_ms >= 2000;
 }
 
 static inline void w_shake(struct world *w, int v, int ip)
@@ -222,6 +225,24 @@ static inline void w_handshakes(struct world *w, int v)
     }
 }
 
+/* Its slots are another's now. What it holds of them goes; without any slot left it follows the new owner,
+ * but for one that gave its last away on purpose (cluster-allow-replica-migration no). */
+static inline void w_lose(struct w_node *n, int piece, int to, int ip)
+{
+    bool handed_over = !(n->data >> piece & 1);
+
+    n->owns &= ~(1u << piece);
+    n->importing &= ~(1u << piece);
+    n->migrating &= ~(1u << piece);
+    if (n->owns || handed_over) {
+        n->data &= ~(1u << piece);
+        return;
+    }
+    n->master = to;
+    n->link_ip = ip;
+    n->link_up = false;
+}
+
 /* x tells v what it is. */
 static inline void w_hear(struct world *w, int v, int x)
 {
@@ -234,7 +255,7 @@ static inline void w_hear(struct world *w, int v, int x)
     r->replica = o->master != NOBODY;
     r->epoch = o->master != NOBODY && o->row[o->master].known ? o->row[o->master].epoch : o->epoch;
     r->owns &= o->owns;
-    for (int s = 0; s < w->shards; s++) {
+    for (int s = 0; s < w->pieces; s++) {
         uint64_t mine = 0;
         int holder = NOBODY;
 
@@ -254,12 +275,9 @@ static inline void w_hear(struct world *w, int v, int x)
             n->link_up = false;
         }
         if (holder == v) {
-            n->owns &= ~(1u << s);
-            n->master = n->owns ? NOBODY : x;
+            w_lose(n, s, x, o->ip);
             n->row[v].replica = n->master != NOBODY;
             n->row[v].master = n->master;
-            n->link_ip = o->ip;
-            n->link_up = false;
         }
     }
     if (n->master == NOBODY && o->master == NOBODY && n->epoch == o->epoch && v < x)
@@ -404,8 +422,8 @@ static inline void w_tick(struct world *w)
         w_detect(w, v);
         w_elect(w, v);
         w_replicate(w, v);
-        for (int s = 0; s < w->shards && w_state_ok(w, v); s++)
-            if (n->owns >> s & 1) { /* somebody writes */
+        for (int s = 0; s < w->pieces && w_state_ok(w, v); s++)
+            if ((n->owns & ~n->migrating) >> s & 1) { /* somebody writes */
                 n->data |= 1u << s;
                 n->at_ms[s] = w->acked_ms[s] = w->now_ms;
             }
@@ -427,6 +445,25 @@ static inline void w_ip_text(int ip, char *out, size_t size)
     snprintf(out, size, "10.0.%d.%d", ip / 200, ip % 200);
 }
 
+static inline void w_add_open(const struct world *w, int v, struct view_row *row, struct node_view *out)
+{
+    const struct w_node *n = &w->node[v];
+
+    row->first_open = out->n_open;
+    out->open = xcalloc(W_PIECES, sizeof(*out->open));
+    for (int s = 0; s < w->pieces; s++) {
+        struct open_slot *o = &out->open[out->n_open];
+
+        if (!((n->importing | n->migrating) >> s & 1))
+            continue;
+        o->slot = slot_share(s, w->pieces).first;
+        o->importing = n->importing >> s & 1;
+        w_id_text(n->peer[s], o->peer);
+        out->n_open++;
+    }
+    row->n_open = out->n_open - row->first_open;
+}
+
 static inline void w_add_row(const struct world *w, int v, int x, struct node_view *out)
 {
     const struct w_row *r = &w->node[v].row[x];
@@ -443,10 +480,12 @@ static inline void w_add_row(const struct world *w, int v, int x, struct node_vi
     row->connected = x == v || w_talks(w, v, x);
     row->pong_received_ms = r->pong_ms;
     row->first_range = out->n_ranges;
-    for (int s = 0; s < w->shards; s++)
+    for (int s = 0; s < w->pieces; s++)
         if (r->owns >> s & 1)
-            out->ranges[out->n_ranges++] = slot_share(s, w->shards);
+            out->ranges[out->n_ranges++] = slot_share(s, w->pieces);
     row->n_ranges = out->n_ranges - row->first_range;
+    if (x == v)
+        w_add_open(w, v, row, out);
 }
 
 static inline void w_add_handshakes(const struct world *w, int v, struct node_view *out)
@@ -488,9 +527,9 @@ static inline void w_add_info(const struct world *w, int v, struct node_view *ou
         assigned += out->ranges[i].last - out->ranges[i].first + 1;
     out->slots_assigned = out->slots_ok = assigned;
     for (int i = 0; i < w->n_ids; i++)
-        for (int s = 0; s < w->shards && n->row[i].known && w_is_failing(&n->row[i]); s++)
+        for (int s = 0; s < w->pieces && n->row[i].known && w_is_failing(&n->row[i]); s++)
             if (n->row[i].owns >> s & 1) {
-                struct slot_range r = slot_share(s, w->shards);
+                struct slot_range r = slot_share(s, w->pieces);
 
                 *(n->row[i].fail ? &out->slots_fail : &out->slots_pfail) += r.last - r.first + 1;
             }
@@ -534,7 +573,7 @@ static inline struct node_view *w_look(const struct world *w)
         v->reach = REACH_OK;
         w_id_text(id, v->id);
         v->rows = xcalloc(W_IDS + W_PODS * 4, sizeof(*v->rows));
-        v->ranges = xcalloc(W_IDS * 8, sizeof(*v->ranges));
+        v->ranges = xcalloc(W_IDS * W_PIECES, sizeof(*v->ranges));
         for (int x = 0; x < w->n_ids; x++)
             if (w->node[id].row[x].known)
                 w_add_row(w, id, x, v);
@@ -563,19 +602,18 @@ static inline const char *w_do_replicate(struct world *w, int v, int x)
 
 static inline const char *w_do_slots(struct world *w, int v, struct slot_range r)
 {
-    for (int s = 0; s < w->shards; s++) {
-        struct slot_range share = slot_share(s, w->shards);
+    for (int s = 0; s < w->pieces; s++) {
+        struct slot_range share = slot_share(s, w->pieces);
 
-        if (share.first != r.first || share.last != r.last)
+        if (share.first < r.first || share.last > r.last)
             continue;
         for (int i = 0; i < w->n_ids; i++)
             if (w->node[v].row[i].known && w->node[v].row[i].owns >> s & 1)
                 return "ERR Slot 0 is already busy";
         w->node[v].owns |= 1u << s;
         w->node[v].row[v].owns |= 1u << s;
-        return "";
     }
-    return "ERR the model gives out whole shards only";
+    return "";
 }
 
 static inline const char *w_do_forget(struct world *w, int v, int x)

@@ -2,9 +2,6 @@
  * Plays tests/scenarios/NAME.txt: what happens goes in, what is decided comes out as the lines that begin
  * with ">". The file must hold exactly these; UPDATE_SCENARIOS=1 writes them. tests/scenarios/README.md
  * tells the commands.
- *
- * A pass is as the shell makes it: status first where the plan says so, actions, status when nothing
- * was written. Server and controllers are perfect, Redis is the model of tests/unit/slots/world.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,175 +12,9 @@
 
 #include <cmocka.h>
 
-#include "../slots/world.h"
-#include "base/str.h"
-#include "json/owned.h"
-#include "json/yaml.h"
-#include "plan/plan.h"
-#include "status/status.h"
+#include "stage.h"
 
-enum { FILE_MAX = 1 << 20, FILES_MAX = 100 };
-#define START_WALL_MS 1700000000000LL
-
-struct stage {
-    struct world redis;
-    bool pods_run;
-    struct isvc svc;
-    struct err spec_err;
-    bool spec_ok, paused, deleting, knows_password;
-    int64_t generation, now_ms;
-    cJSON *status;
-    struct record rec[N_CHILDREN];
-    bool exists[N_CHILDREN];
-    const char *foreign[N_CHILDREN];
-    struct settle settle;
-    struct heal_memory heal;
-    struct roles_memory roles;
-    struct pod pods[W_PODS];
-    struct host hosts[W_PODS]; /* each pod has a node of its own */
-    bool ends[W_PODS];         /* the pod is being deleted */
-    struct member *members;
-    struct node_view *views;
-    struct observed o;
-    struct plan plan;
-    struct buf out;
-    char *said; /* the last plan that `run` printed */
-};
-
-/* --- what the operator sees --- */
-
-static void observe_children(struct stage *s)
-{
-    for (int c = 0; c < N_CHILDREN; c++) {
-        s->o.child[c] = s->exists[c] ? &s->rec[c] : NULL;
-        s->o.foreign[c] = s->foreign[c];
-    }
-}
-
-static void observe_redis(struct stage *s)
-{
-    struct redis_seen *r = &s->o.redis;
-
-    for (int i = 0; s->pods_run && i < s->redis.n_pods; i++) {
-        struct pod *p = &s->pods[i];
-        free(p->name);
-        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true, .deleting = s->ends[i],
-                           .ready = s->redis.node[s->redis.id_of[i]].up };
-        memcpy(p->ip, s->redis.ips[i], sizeof(s->redis.ips[i]));
-        snprintf(p->node, sizeof(p->node), "n%d", i);
-        snprintf(s->hosts[i].name, sizeof(s->hosts[i].name), "n%d", i);
-    }
-    s->o.pods = s->pods;
-    s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods : 0;
-    s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
-    members_locate(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->hosts, s->o.n_pods);
-    if (s->members && s->pods_run && s->knows_password)
-        r->views = s->views = w_look(&s->redis);
-    r->settle = s->settle;
-    r->heal = s->heal;
-    r->roles = s->roles;
-    r->secret = s->exists[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
-    r->password = "secret";
-    r->password_is_known = s->knows_password;
-}
-
-static void observe(struct stage *s)
-{
-    s->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = s->generation,
-                              .deleting = s->deleting, .paused = s->paused,
-                              .svc = s->spec_ok ? &s->svc : NULL, .spec_err = s->spec_err,
-                              .status = s->status, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
-    assert_int_equal(latch_from_status(s->status, &s->o.redis.latch, &s->spec_err), 0);
-    observe_children(s);
-    observe_redis(s);
-}
-
-static void forget(struct stage *s)
-{
-    views_free(s->views, (size_t)s->redis.n_pods);
-    members_free(s->members, s->o.redis.expected.n_members);
-    s->views = NULL;
-    s->members = NULL;
-    latch_done(&s->o.redis.latch);
-    plan_done(&s->plan);
-}
-
-/* --- what becomes of it --- */
-
-static void write_status(struct stage *s)
-{
-    observe_children(s);
-    cJSON *next = status_build(&s->o, &s->plan);
-    cJSON_Delete(s->status);
-    s->o.status = s->status = next;
-}
-
-static void take_body(struct stage *s, enum child c, const cJSON *body)
-{
-    struct record *r = &s->rec[c];
-    int32_t replicas = s->exists[c] ? r->spec_replicas : -1;
-
-    *r = (struct record){ .owned_hash = owned_hash(body), .is_ours = true, .generation = 1, .observed_generation = 1 };
-    snprintf(r->uid, sizeof(r->uid), "c-%d", c);
-    snprintf(r->owner_uid, sizeof(r->owner_uid), "u-1");
-    r->spec_replicas = (int32_t)json_get_int(body, "spec.replicas", replicas);
-    r->owns_replicas = json_has(body, "spec.replicas");
-    r->min_replicas = (int32_t)json_get_int(body, "spec.minReplicas", -1);
-    r->max_replicas = (int32_t)json_get_int(body, "spec.maxReplicas", -1);
-    r->max_unavailable = (int32_t)json_get_int(body, "spec.maxUnavailable", -1);
-    r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
-    s->exists[c] = true;
-}
-
-static void apply(struct stage *s, const struct action *a)
-{
-    take_body(s, a->child, a->body);
-    s->rec[a->child].init_owns_replicas = a->hand_over_replicas;
-    if (a->child == CHILD_REDIS_SECRET)
-        s->knows_password = true;
-    if (a->child == CHILD_REDIS_STATEFULSET && !s->pods_run) {
-        w_init(&s->redis, s->svc.redis.shards, s->svc.redis.nodes / s->svc.redis.shards - 1, 1);
-        s->pods_run = true;
-    }
-}
-
-static bool carry_out(struct stage *s)
-{
-    bool acted = false;
-
-    for (size_t i = 0; i < s->plan.n_actions; i++) {
-        const struct action *a = &s->plan.actions[i];
-        if (a->kind == ACT_APPLY)
-            apply(s, a);
-        else if (a->kind == ACT_DELETE)
-            s->exists[a->child] = false;
-        else
-            for (size_t c = 0; c < s->plan.redis.commands.n; c++)
-                (void)w_do(&s->redis, &s->plan.redis.commands.items[c]);
-        acted |= a->kind != ACT_REDIS;
-    }
-    return acted;
-}
-
-static void pass(struct stage *s)
-{
-    observe(s);
-    plan_step(&s->o, &s->plan);
-    s->settle = s->plan.redis.settle;
-    s->heal = s->plan.redis.heal;
-    s->roles = s->plan.redis.roles;
-    if (s->plan.status_first)
-        write_status(s);
-    if (!carry_out(s) || s->plan.gate.opened)
-        write_status(s);
-}
-
-static void let_pass_ms(struct stage *s, int64_t ms)
-{
-    s->now_ms += ms;
-    for (; s->pods_run && ms > 0; ms -= W_TICK_MS)
-        w_tick(&s->redis);
-}
+enum { FILE_MAX = STAGE_TEXT_MAX, FILES_MAX = 100 };
 
 /* --- commands --- */
 
@@ -263,18 +94,7 @@ static void do_wait(struct stage *s, const char *arg)
 
 static void do_spec(struct stage *s, const char *block)
 {
-    AUTO_FREE char *yaml = xasprintf("apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\n"
-                                     "metadata: {name: fraud, namespace: ns, uid: u-1, generation: %d}\nspec:\n%s",
-                                     (int)++s->generation, block);
-    AUTO_JSON cJSON *docs = NULL;
-    struct err e;
-
-    if (yaml_parse(yaml, strlen(yaml), &docs, &e) < 0)
-        fail_msg("%s", e.msg);
-    if (s->spec_ok)
-        isvc_done(&s->svc);
-    s->paused = str_eq(json_get_str(docs->child, "spec.managementPolicy"), "Paused");
-    s->spec_ok = isvc_decode(docs->child, &s->svc, &s->spec_err) == 0;
+    set_spec(s, block);
 }
 
 static enum child child_named(const char *label)
@@ -483,25 +303,13 @@ static void update(const char *path, const char *text)
     fclose(f);
 }
 
-static void stage_done(struct stage *s)
-{
-    for (int i = 0; i < W_PODS; i++)
-        free(s->pods[i].name);
-    if (s->spec_ok)
-        isvc_done(&s->svc);
-    cJSON_Delete(s->status);
-    buf_done(&s->out);
-    free(s->said);
-    free(s);
-}
-
 static void scenario(void **state)
 {
     const char *path = *state;
-    struct stage *s = xcalloc(1, sizeof(*s));
+    struct stage *s = stage_new();
     AUTO_FREE char *text = read_text(path);
 
-    buf_init(&s->out, FILE_MAX);
+    s->pieces = 12; /* whole shards of 1, 2, 3, 4, 6 and 12 */
     play(s, text);
     AUTO_FREE char *got = xstrdup(buf_text(&s->out));
     stage_done(s);

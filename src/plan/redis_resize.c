@@ -1,0 +1,194 @@
+/*
+ * More or fewer shards and replicas: begins when the cluster is healthy, goes on from the durable plan.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "rules.h"
+#include "slots/resize.h"
+
+enum { PROGRESS_MS = 1000 };
+
+/* What the cluster is, or is on its way to. */
+static bool is_as_wanted(const struct redis_outcome *r, const struct isvc_redis *want)
+{
+    if (r->resize.shards)
+        return r->resize.shards == want->shards && r->resize.replicas == want->replicas_per_shard;
+    return r->plan.shards == want->shards && r->plan.n_seats == (size_t)want->nodes;
+}
+
+static void take_seats(struct walk *w, size_t n, int shards)
+{
+    AUTO_FREE char *base = xasprintf("%s-redis", w->o->name);
+
+    resize_seats(&w->p->redis.plan, base, n, shards);
+    w->p->status_first = true;
+    walk_look_again(w, 0);
+}
+
+static void replace_plan(struct walk *w, struct resize_plan *next)
+{
+    struct redis_outcome *r = &w->p->redis;
+
+    resize_plan_done(&r->resize);
+    r->resize = *next;
+    *next = (struct resize_plan){ 0 };
+    take_seats(w, r->resize.nodes, r->plan.shards);
+}
+
+/* reason NULL: what was said before stands. */
+static void show_migrating(struct redis_outcome *r, const char *reason)
+{
+    if (r->verdict.serving)
+        r->state = REDIS_MIGRATING;
+    if (reason)
+        snprintf(r->reason, sizeof(r->reason), "%s", reason);
+}
+
+/* Is there room for what would move? Asked before anything begins. */
+static int check_room(const struct walk *w, const struct resize_plan *next, struct err *e)
+{
+    struct resize_plan trial = resize_plan_copy(next);
+    int rc = 0;
+
+    if (w->p->redis.judged)
+        rc = resize_plan_make(&w->o->redis.expected, w->o->redis.views, &trial, e);
+    resize_plan_done(&trial);
+    return rc == -ERR_INVALID ? rc : 0;
+}
+
+static enum verdict_of_rule begin(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    const struct isvc_redis *want = &w->o->svc->redis;
+    struct resize_plan next;
+    struct err e = { 0 };
+
+    if (!r->bootstrapped)
+        return walk_stall(w, RULE_HOLD, "RedisResizeRefused",
+                          "spec.redis.shards and .replicasPerShard cannot change while the cluster is formed: set them back to %d "
+                          "shards and %zu nodes, and change them afterwards",
+                          r->plan.shards, r->plan.n_seats);
+    if (resize_begin(want->shards, want->replicas_per_shard, &r->plan, &r->resize, w->o->wall_ms, &next, &e) < 0)
+        return walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", e.msg);
+    if (!r->resize.shards && (r->state != REDIS_HEALTHY || !r->verdict.holds[P_SETTLED] || r->mending ||
+                              r->roll.pod[0]))
+        return walk_say(w, RULE_HOLD, "RedisResizeWaiting",
+                        "%d shards with %d replicas are wanted: begins when Redis has been healthy for a while (%.120s)",
+                        want->shards, want->replicas_per_shard, r->reason[0] ? r->reason : "not for long enough yet");
+    if (check_room(w, &next, &e) < 0) {
+        resize_plan_done(&next);
+        return walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", e.msg);
+    }
+    replace_plan(w, &next);
+    r->mending = true;
+    show_migrating(r, "the new size is being recorded");
+    return walk_say(w, RULE_HOLD, "RedisMigrating", "%s", r->reason);
+}
+
+static void show_progress(struct walk *w, const struct resize_step *s)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_progress *p = &w->p->redis.progress;
+    int64_t rate = seen->moving.slots_per_second;
+
+    *p = seen->progress;
+    if (p->what && w->o->now_ms - p->at_ms < PROGRESS_MS)
+        return;
+    *p = (struct redis_progress){ .what = "resize", .percent = s->percent, .eta_s = -1, .at_ms = w->o->now_ms };
+    if (s->action == RESIZE_MOVE && rate > 0) {
+        p->keys_per_second = seen->moving.keys_per_second;
+        p->eta_s = (s->slots_left + rate - 1) / rate;
+    }
+}
+
+static enum verdict_of_rule conflict(struct walk *w)
+{
+    return walk_stall(w, RULE_HOLD, "RedisSlotConflict",
+                      "slot %d: a key is on both sides with different values; nothing is overwritten: delete the one that is wrong",
+                      w->o->redis.moving.conflict_slot - 1);
+}
+
+static void take_moves(struct walk *w, struct resize_step *s)
+{
+    struct redis_outcome *r = &w->p->redis;
+
+    r->mending = true;
+    r->step = resize_action_name(s->action);
+    if (w->o->now_ms < w->o->redis.moving.not_before_ms) {
+        walk_look_again(w, w->o->redis.moving.not_before_ms - w->o->now_ms);
+        return;
+    }
+    r->moves = s->moves;
+    r->n_moves = s->n_moves;
+    s->moves = NULL;
+    walk_act(w, ACT_MOVE, "resize");
+    walk_look_again(w, 0);
+}
+
+static void carry_on(struct walk *w, struct resize_step *s)
+{
+    struct redis_outcome *r = &w->p->redis;
+    size_t nodes = resize_nodes_wanted(&r->resize);
+    int shards = r->resize.shards;
+
+    if (s->action == RESIZE_RECORD)
+        replace_plan(w, &s->next);
+    if (s->action == RESIZE_MOVE) {
+        take_moves(w, s);
+        return;
+    }
+    if (s->action == RESIZE_DONE) {
+        resize_plan_done(&r->resize);
+        r->progress = (struct redis_progress){ 0 };
+        take_seats(w, nodes, shards);
+    }
+    walk_redis_step(w, &s->commands, resize_action_name(s->action), s->again_ms);
+}
+
+static enum verdict_of_rule step(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct redis_outcome *r = &w->p->redis;
+    enum verdict_of_rule how;
+    struct resize_step s;
+
+    resize_step_init(&s);
+    resize_step(&seen->expected, seen->views, &r->verdict, &r->resize, &s);
+    show_progress(w, &s);
+    show_migrating(r, s.reason);
+    if (s.action == RESIZE_REFUSE)
+        how = walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", s.reason);
+    else if (seen->moving.conflict_slot)
+        how = conflict(w);
+    else
+        how = walk_say(w, RULE_HOLD, "RedisMigrating", "%s", s.reason);
+    carry_on(w, &s);
+    resize_step_done(&s);
+    return how;
+}
+
+enum verdict_of_rule rule_redis_resize(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    const struct isvc_redis *want = &w->o->svc->redis;
+
+    if (!r->plan.n_seats || !w->o->redis.latch.plan.n_seats)
+        return RULE_PASS;
+    if (!want->present)
+        /* without Redis the Deployment's containers would be others: refused means that nothing rolls */
+        return walk_stall(w, RULE_STOP, "RedisRemovalRefused",
+                          "spec.redis was removed, but the Redis Cluster may hold data: put it back, or delete the "
+                          "InferenceService");
+    if (!is_as_wanted(r, want) && !r->resize.forgetting)
+        return begin(w);
+    if (!r->resize.shards)
+        return RULE_PASS;
+    if (!r->judged || r->mending) {
+        r->progress = w->o->redis.progress;
+        show_migrating(r, NULL);
+        return walk_say(w, RULE_HOLD, "RedisMigrating", "%s", r->reason);
+    }
+    return step(w);
+}
