@@ -49,7 +49,7 @@ LIBS        = $(HIREDIS_LIBS) $(PKG_LIBS) -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all sim unit clean help deps test lint fuzz fuzz-run demo e2e bench
-all: $(B)/everserve
+all: $(B)/everserve $(B)/everserve-entry
 
 help:
 	@echo "make              build/everserve, the one binary"
@@ -88,6 +88,13 @@ ALL_LIBS := $(patsubst %,$(B)/lib%.a,$(ROOMS))
 GROUP    := -Wl,--start-group $(ALL_LIBS) -Wl,--end-group
 $(B)/everserve: $(ALL_LIBS)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $(GROUP) $(LIBS) -o $@
+
+# --- what Redis pods start through: static, because it runs in images that are not ours. Sanitizers cannot be static.
+ENTRY_LIBS := $(B)/libentry.a $(patsubst %,$(B)/lib%.a,$(call below,entry))
+ENTRY_LDFLAGS = $(if $(SAN),$(ALL_LDFLAGS),$(filter-out -pie,$(ALL_LDFLAGS)) -static-pie -Wl,--gc-sections)
+$(B)/everserve-entry: $(B)/src/entry/prog/main.o $(ENTRY_LIBS)
+	@echo "  LD $@"; $(CC) $(ENTRY_LDFLAGS) $< -Wl,--start-group $(ENTRY_LIBS) -Wl,--end-group -o $@
+unit-entry: $(B)/everserve-entry
 
 # --- the local cluster: the product's rooms plus tests/sim; its parts are a library, so that unit tests can take one
 SIM_PARTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*/*.c))

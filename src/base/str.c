@@ -1,7 +1,6 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,18 +107,4 @@ uint64_t str_hash(uint64_t h, const void *data, size_t len)
     for (size_t i = 0; i < len; i++)
         h = (h ^ p[i]) * 1099511628211ULL;
     return h;
-}
-
-void str_random_hex(char *out, size_t n_chars)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char byte = 0;
-
-    for (size_t i = 0; i < n_chars; i++) {
-        /* without randomness a password would be guessable: better no process */
-        if (i % 2 == 0 && RAND_bytes(&byte, 1) != 1)
-            abort();
-        out[i] = digits[i % 2 ? byte & 15 : byte >> 4];
-    }
-    out[n_chars] = '\0';
 }
