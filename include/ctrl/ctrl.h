@@ -24,6 +24,7 @@ struct ctrl_config {
     const char *lease_namespace;   /* NULL: no leader election, always leader */
     const char *lease_name;
     int32_t max_passes;            /* at once */
+    const char *image;             /* our own, for Redis pods; lent for good; NULL: as it was built */
 };
 
 /* kube is lent. */

@@ -19,6 +19,7 @@ struct desired_input {
     bool hold_down;             /* the autoscaler's behavior.scaleDown.selectPolicy: Disabled */
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
+    const char *redis_entrypoint; /* the image that brings the start fence */
     const char *redis_password; /* for the Secret only; NULL: no Secret is built */
 };
 

@@ -26,12 +26,21 @@ enum secret_state {
     SECRET_BAD, /* there, but unusable; or the one the spec names is; problem says how */
 };
 
+/* The image that brings the start fence into Redis pods, and the rest of their template, hashed, that it was
+ * chosen for. It stays when the operator's own image changes: else every upgrade of the operator would restart
+ * every Redis server. */
+struct entrypoint {
+    char image[512]; /* "": not chosen yet */
+    char template[17];
+};
+
 /* What must survive a restart of the operator, read from status.redis. */
 struct latch {
     bool bootstrapped;
     struct form_plan plan; /* owned; seats NULL: none */
     struct roll_plan roll;
     struct resize_plan resize; /* owned; shards 0: none runs */
+    struct entrypoint entrypoint;
 };
 
 /* How slots moved lately; kept from pass to pass, losing it costs time. */
@@ -88,6 +97,7 @@ struct observed {
     const struct pod *pods;
     size_t n_pods;
     struct redis_seen redis;
+    const char *image; /* the operator's own; NULL: as it was built */
     int64_t now_ms;  /* monotonic */
     int64_t wall_ms; /* since 1970 */
 };

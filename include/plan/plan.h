@@ -56,6 +56,7 @@ struct redis_outcome {
     struct roles_memory roles; /* the same */
     bool bootstrapped;        /* to be written to status ... */
     struct form_plan plan;    /* ... with this; owned */
+    struct entrypoint entrypoint; /* to be written to status */
     struct roll_plan roll;    /* likewise */
     size_t n_outdated;        /* pods that are to be restarted */
     bool mending;             /* ACT_REDIS is part of the plan, or we wait for Redis itself */

@@ -373,6 +373,7 @@ static const struct field status_redis_fields[] = {
     { .name = "roll", .type = T_ANY, .doc = "Which pod is restarted, and why." },
     { .name = "users", .type = T_ANY, .doc = "How far a change of the password is." },
     STATE("entrypoint", "The image that holds the start fence."),
+    STATE("template", "A hash of the pods' template that it was chosen for: another operator's image alone changes no pod."),
     { .name = "progress", .type = T_OBJECT, .sub = status_progress_fields, .open = true, .doc = "Of what takes its time." },
     { .name = "certificate", .type = T_OBJECT, .sub = status_certificate_fields, .open = true, .doc = "Of TLS." },
     { .name = "backup", .type = T_OBJECT, .sub = status_backup_fields, .open = true, .doc = "The last one." },

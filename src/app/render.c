@@ -6,6 +6,7 @@
 
 #include "api/isvc.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "desired/desired.h"
 #include "json/yaml.h"
 
@@ -14,11 +15,12 @@ enum { READ_BYTES_MAX = 8 << 20, EXIT_REFUSED = 1, EXIT_USAGE = 64 };
 struct options {
     const char *file;
     const char *ns;
+    const char *image;
     bool json;
 };
 
 static const char usage[] =
-    "usage: everserve render [-o yaml|json] [-n NAMESPACE] FILE|-\n"
+    "usage: everserve render [-o yaml|json] [-n NAMESPACE] [-i IMAGE] FILE|-\n"
     "\n"
     "Prints the manifests that the operator would apply for each InferenceService in FILE\n"
     "(YAML or JSON, one or more documents; other kinds are skipped). Nothing is sent anywhere.\n"
@@ -26,6 +28,8 @@ static const char usage[] =
     "\n"
     "  -o, --output yaml|json   one document after another; default yaml\n"
     "  -n, --namespace NAME     for resources that name none; default \"default\"\n"
+    "  -i, --image NAME         the operator's own, in Redis pods; default $EVERSERVE_IMAGE,\n"
+    "                           or " EVERSERVE_IMAGE "\n"
     "  -h, --help               this text\n"
     "\n"
     "Exit status: 0, 1 when something was refused, 64 on wrong usage.\n";
@@ -63,15 +67,17 @@ static void print_manifest(const cJSON *manifest, bool json)
     printf("%s%s%s", json ? "" : "---\n", text, json ? "\n" : "");
 }
 
-static void print_children(const struct isvc *s, bool json)
+static void print_children(const struct isvc *s, const struct options *o)
 {
     struct desired_input in = desired_input_default(s);
 
+    if (!str_empty(o->image))
+        in.redis_entrypoint = o->image;
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *manifest = desired_child((enum child)c, s, &in);
 
         if (manifest)
-            print_manifest(manifest, json);
+            print_manifest(manifest, o->json);
     }
 }
 
@@ -89,7 +95,7 @@ static int render_service(const struct options *o, cJSON *doc)
         fprintf(stderr, "everserve: %s: InferenceService %s: %s\n", o->file, name ? name : "without a name", e.msg);
         return EXIT_REFUSED;
     }
-    print_children(&s, o->json);
+    print_children(&s, o);
     isvc_done(&s);
     return 0;
 }
@@ -147,18 +153,21 @@ int app_render(int argc, char **argv)
     static const struct option longs[] = {
         { "output", required_argument, NULL, 'o' },
         { "namespace", required_argument, NULL, 'n' },
+        { "image", required_argument, NULL, 'i' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct options o = { .ns = "default" };
+    struct options o = { .ns = "default", .image = getenv("EVERSERVE_IMAGE") };
     int c;
 
     optind = 1;
-    while ((c = getopt_long(argc, argv, "o:n:h", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "o:n:i:h", longs, NULL)) != -1) {
         if (c == 'h')
             return fputs(usage, stdout) < 0;
         else if (c == 'n')
             o.ns = optarg;
+        else if (c == 'i')
+            o.image = optarg;
         else if (c == 'o' && (str_eq(optarg, "json") || str_eq(optarg, "yaml")))
             o.json = str_eq(optarg, "json");
         else

@@ -58,6 +58,9 @@ static const char help[] =
     "  --log-format FORMAT      logfmt, json (default: logfmt)\n"
     "  --help\n"
     "\n"
+    "EVERSERVE_IMAGE names the operator's own image, which brings the start fence into Redis pods\n"
+    "(default: " EVERSERVE_IMAGE ").\n"
+    "\n"
     "An address is IP:PORT or :PORT; port 0 takes a free one, which the log names. SIGTERM and\n"
     "SIGINT end it gracefully: work under way is finished, the Lease is given back.\n";
 
@@ -266,7 +269,9 @@ static void name_ourselves(struct operator *op)
 
 static int start(struct operator *op, struct err *e)
 {
+    const char *image = getenv("EVERSERVE_IMAGE");
     struct ctrl_config cfg = { .namespaces = op->opt.namespaces,
+                               .image = str_empty(image) ? NULL : image,
                                .n_namespaces = op->opt.n_namespaces,
                                .lease_name = "everserve",
                                .max_passes = (int32_t)op->opt.max_passes };

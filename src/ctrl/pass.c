@@ -234,6 +234,7 @@ static void observe_service(struct pass *p)
     p->o.deleting = json_has(doc, "metadata.deletionTimestamp");
     p->o.paused = str_eq(json_get_str(doc, "spec.managementPolicy"), "Paused");
     p->o.status = json_member(doc, "status");
+    p->o.image = p->c->cfg.image;
     p->svc_ok = isvc_decode(doc, &p->svc, &p->o.spec_err) == 0;
     /* a latch that cannot be read must never look like "never formed" */
     if (latch_from_status(p->o.status, &p->o.redis.latch, &p->o.latch_err) < 0) {

@@ -10,8 +10,8 @@
 #define REDIS_CONF_DIR "/etc/everserve"
 #define REDIS_AUTH_DIR "/etc/everserve-auth"
 #define REDIS_DATA_DIR "/data"
-#define REDIS_FENCE_FILE "fence.sh"
 #define REDIS_STOP_FILE "stop.sh"
+#define REDIS_ENTRY_DIR "/everserve"
 
 /* One per child; the table is in desired.c. Same contract as desired_child. */
 cJSON *build_deployment(const struct isvc *s, const struct desired_input *in);
@@ -42,9 +42,14 @@ void build_env(cJSON *env, const char *name, const char *value);
 void build_env_secret(cJSON *env, const char *name, const char *secret, const char *key);
 void build_env_field(cJSON *env, const char *name, const char *field);
 
-/* Does its server start through the fence, a script in the ConfigMap? */
-bool build_redis_is_fenced(const struct isvc_redis *r);
-void build_redis_fence(const struct isvc_redis *r, cJSON *config_data);
+/* A member of volumeMounts, and what every container of a Redis pod may do. redis_statefulset.c */
+void build_mount(cJSON *container, const char *name, const char *path, bool read_only);
+void build_container_security(cJSON *container);
+
+/* The program of ours that a Redis container starts through: what brings it into the pod, and the command's
+ * front, up to the server's own. redis_fence.c */
+void build_redis_entry(const struct isvc *s, const struct desired_input *in, cJSON *pod);
+void build_redis_fence(const struct isvc *s, cJSON *command);
 
 /* A master hands over before its pod ends: the script in the ConfigMap, and the container's preStop that runs it. */
 void build_redis_stop(const struct isvc_redis *r, cJSON *config_data);

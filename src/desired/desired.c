@@ -1,5 +1,6 @@
 #include "desired/desired.h"
 
+#include "base/version.h"
 #include "build.h"
 
 static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct desired_input *) = {
@@ -23,6 +24,7 @@ struct desired_input desired_input_default(const struct isvc *s)
         .hpa_max = s->predictor.max_replicas,
         .redis_may_disrupt = true,
         .redis_nodes = s->redis.nodes,
+        .redis_entrypoint = EVERSERVE_IMAGE,
         .redis_password = "placeholder-the-operator-generates-one",
     };
 }

@@ -69,7 +69,5 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
     buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
     json_str(json_obj(o, "data"), "redis.conf", buf_text(&b));
     build_redis_stop(&s->redis, json_obj(o, "data"));
-    if (build_redis_is_fenced(&s->redis))
-        build_redis_fence(&s->redis, json_obj(o, "data"));
     return o;
 }

@@ -29,7 +29,7 @@ static void add_security(cJSON *pod)
     json_bool(pod, "enableServiceLinks", false);
 }
 
-static void add_container_security(cJSON *c)
+void build_container_security(cJSON *c)
 {
     cJSON *sc = json_obj(c, "securityContext");
 
@@ -68,7 +68,7 @@ static void add_probes(const struct isvc *s, cJSON *c)
     json_int(json_member(c, "livenessProbe"), "initialDelaySeconds", 20);
 }
 
-static void add_mount(cJSON *c, const char *name, const char *path, bool read_only)
+void build_mount(cJSON *c, const char *name, const char *path, bool read_only)
 {
     cJSON *m = json_push_obj(json_arr(c, "volumeMounts"));
 
@@ -84,10 +84,7 @@ static void add_command(const struct isvc *s, cJSON *c)
     cJSON *command;
 
     command = json_arr(c, "command");
-    if (build_redis_is_fenced(&s->redis)) {
-        json_push_str(command, "sh");
-        json_push_str(command, REDIS_CONF_DIR "/" REDIS_FENCE_FILE);
-    }
+    build_redis_fence(s, command);
     json_push_str(command, server);
     json_push_str(command, REDIS_CONF_DIR "/redis.conf");
     /* the address changes with every restart, so it cannot stand in the file */
@@ -116,10 +113,11 @@ static void add_container(const struct isvc *s, cJSON *pod, const char *secret)
     json_put_dup(c, "resources", json_member(s->redis.spec, "resources"));
     add_probes(s, c);
     build_redis_stop_hook(c);
-    add_container_security(c);
-    add_mount(c, "data", REDIS_DATA_DIR, false);
-    add_mount(c, "config", REDIS_CONF_DIR, true);
-    add_mount(c, "auth", REDIS_AUTH_DIR, true);
+    build_container_security(c);
+    build_mount(c, "data", REDIS_DATA_DIR, false);
+    build_mount(c, "config", REDIS_CONF_DIR, true);
+    build_mount(c, "auth", REDIS_AUTH_DIR, true);
+    build_mount(c, "entry", REDIS_ENTRY_DIR, true);
 }
 
 static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret)
@@ -190,6 +188,7 @@ cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input 
     add_placement(s, pod);
     add_container(s, pod, name);
     add_volumes(s, pod, name);
+    build_redis_entry(s, in, pod);
     build_canonical_pod(pod);
     if (!s->redis.ephemeral)
         add_claims(s, spec);

@@ -5,6 +5,16 @@
 #include "api/names.h"
 #include "base/str.h"
 
+static void read_entrypoint(const cJSON *status, struct entrypoint *out)
+{
+    const char *image = json_get_str(status, "redis.entrypoint"), *template = json_get_str(status, "redis.template");
+
+    /* one that is cut or missing is chosen again: at worst the servers restart, one after the other */
+    if (!image || !template || !str_copy(out->image, sizeof(out->image), image) ||
+        !str_copy(out->template, sizeof(out->template), template))
+        *out = (struct entrypoint){ .image = "" };
+}
+
 int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
 {
     struct latch l = { .bootstrapped = json_get_bool(status, "redis.bootstrapped", false) };
@@ -24,6 +34,7 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
         form_plan_done(&l.plan);
         return err_wrap(e, "status.redis.resize");
     }
+    read_entrypoint(status, &l.entrypoint);
     *out = l;
     return 0;
 }

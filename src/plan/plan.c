@@ -37,6 +37,7 @@ static const struct rule {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
     { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
+    { "redis-entry", rule_redis_entry },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
@@ -114,6 +115,7 @@ void plan_step(const struct observed *o, struct plan *out)
 
     *out = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
     out->redis.settle = o->redis.settle;
+    out->redis.entrypoint = o->redis.latch.entrypoint;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;
     for (size_t i = 0; i < COUNT(rules); i++) {

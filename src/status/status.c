@@ -135,6 +135,10 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
         json_str(out, "version", r->verdict.version);
     json_bool(out, "migrating", r->state == REDIS_MIGRATING);
     json_bool(out, "bootstrapped", r->bootstrapped);
+    if (r->entrypoint.image[0]) {
+        json_str(out, "entrypoint", r->entrypoint.image);
+        json_str(out, "template", r->entrypoint.template);
+    }
     if (r->plan.n_seats)
         json_put(out, "plan", form_plan_json(&r->plan));
     if (r->roll.pod[0])

@@ -42,18 +42,29 @@ static bool are_options(const cJSON *args)
     return !cJSON_IsString(first) || first->valuestring[0] == '-' || str_has_suffix(first->valuestring, ".conf");
 }
 
+bool command_is_entry(const struct image *img, const cJSON *container)
+{
+    const cJSON *first = cJSON_GetArrayItem(json_member(container, "command"), 0);
+
+    return img->kind == IMAGE_OWN && cJSON_IsString(first) && str_has_suffix(first->valuestring, "/everserve-entry");
+}
+
 char **command_argv(const struct image *img, const cJSON *container, const struct map *vars, const char *self, bool is_init)
 {
     const cJSON *command = json_member(container, "command"), *args = json_member(container, "args");
     size_t n = 0;
 
-    if (img->kind == IMAGE_MODEL)
+    if (img->kind == IMAGE_MODEL || (img->kind == IMAGE_OWN && !command_is_entry(img, container)))
         return model_argv(img, container, vars, self, is_init);
     char **argv = xcalloc((size_t)(json_count(command) + json_count(args)) + 2, sizeof(*argv));
     if (json_count(command) == 0 && are_options(args))
         argv[n++] = xstrdup(image_program(img->kind));
     add_all(argv, &n, command, vars);
     add_all(argv, &n, args, vars);
+    if (img->kind == IMAGE_OWN) {
+        free(argv[0]);
+        argv[0] = xstrdup(self);
+    }
     return argv;
 }
 
@@ -88,5 +99,5 @@ bool command_image_is_here(const struct image *img)
 {
     AUTO_FREE char *servers = command_servers(img);
 
-    return servers || img->kind == IMAGE_MODEL || (img->kind != IMAGE_MISSING && system_has(image_program(img->kind)));
+    return servers || img->kind == IMAGE_MODEL || img->kind == IMAGE_OWN || (img->kind != IMAGE_MISSING && system_has(image_program(img->kind)));
 }

@@ -294,7 +294,8 @@ static int run_prepare(struct container *c, struct err *e)
         free(map_put(vars, "HOSTNAME", xstrdup(p->name)));
     if (!map_get(vars, "HOME"))
         free(map_put(vars, "HOME", xstrdup("/root")));
-    c->run = (struct run_spec){ .root_dir = p->node->w->root_dir, .self = p->node->w->self, .hostname = p->name,
+    c->run = (struct run_spec){ .root_dir = p->node->w->root_dir,
+                                .self = command_is_entry(&c->image, c->spec) ? p->node->w->entry : p->node->w->self, .hostname = p->name,
                                 .workdir = json_get_str(c->spec, "workingDir"), .net_ns = p->net.ns,
                                 .read_only_root = json_get_bool(c->spec, "securityContext.readOnlyRootFilesystem", false) };
     c->run.hosts_file = xasprintf("%s/hosts", p->dir);

@@ -18,6 +18,8 @@ static enum image_kind kind_of(const char *name, size_t len)
 
     if (len >= 7 && memcmp(name, "missing", 7) == 0)
         return IMAGE_MISSING;
+    if (len == 9 && memcmp(name, "everserve", 9) == 0)
+        return IMAGE_OWN;
     if (has(name, len, "valkey"))
         return IMAGE_VALKEY;
     if (has(name, len, "redis"))
@@ -46,7 +48,7 @@ struct image image_parse(const char *name)
 const char *image_program(enum image_kind kind)
 {
     static const char *const programs[] = { [IMAGE_REDIS] = "redis-server", [IMAGE_VALKEY] = "valkey-server",
-                                            [IMAGE_SHELL] = "sh", [IMAGE_MODEL] = NULL };
+                                            [IMAGE_SHELL] = "sh", [IMAGE_OWN] = NULL, [IMAGE_MODEL] = NULL };
 
     return programs[kind];
 }

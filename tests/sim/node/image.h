@@ -5,6 +5,7 @@
  *   redis, valkey      the real server, with the manifest's command or its own; the tag's
  *                      version when build/servers has it (servers.h), else the system's
  *   busybox, debian..  the manifest's command
+ *   everserve          our own image: build/everserve-entry, when the manifest's command is that
  *   anything else      the model server; as an init container: ends well at once
  * Names "missing*" and tag "missing" cannot be pulled.
  * Tags of models: crash* ends with 1 at once, unready* answers 503, slow* is ready after 20 s.
@@ -14,7 +15,7 @@
 
 #include <stdbool.h>
 
-enum image_kind { IMAGE_MISSING, IMAGE_REDIS, IMAGE_VALKEY, IMAGE_SHELL, IMAGE_MODEL };
+enum image_kind { IMAGE_MISSING, IMAGE_REDIS, IMAGE_VALKEY, IMAGE_SHELL, IMAGE_OWN, IMAGE_MODEL };
 
 struct image {
     enum image_kind kind;

@@ -96,6 +96,7 @@ static int folders_make(struct world *w, const char *dir, struct err *e)
     if (!realpath(dir, real) || readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
         return err_set(e, ERR_INVALID, "state folder %s", dir);
     w->self = xstrdup(self);
+    w->entry = xasprintf("%.*s/everserve-entry", (int)(strrchr(self, '/') - self), self);
     w->state_dir = xstrdup(real);
     w->claims_dir = xasprintf("%s/claims", real);
     w->root_dir = xasprintf("%s/root", real);
@@ -195,6 +196,7 @@ static void simulator_done(struct simulator *s)
     reap_free(w->reap);
     loop_free(w->loop);
     free(w->self);
+    free(w->entry);
     free(w->state_dir);
     free(w->claims_dir);
     free(w->root_dir);

@@ -33,7 +33,8 @@ struct world {
     char *state_dir;  /* absolute, no links */
     char *claims_dir;
     char *root_dir;
-    char *self; /* our own program */
+    char *self;  /* our own program */
+    char *entry; /* what the operator's image brings to Redis pods: beside it */
     int64_t backoff_base_ms;
     int64_t backoff_cap_ms;
 };

@@ -20,6 +20,7 @@ static const struct row {
     { "a digest is no tag", "redis:7-alpine@sha256:abcd", IMAGE_REDIS, "7-alpine" },
     { "valkey before redis, when a name has both", "valkey-for-redis:8", IMAGE_VALKEY, "8" },
     { "anything else is a model", "vllm/vllm-openai:v0.9", IMAGE_MODEL, "v0.9" },
+    { "our own image", "registry.example/team/everserve:0.1.0", IMAGE_OWN, "0.1.0" },
     { "a path that speaks of redis is no redis", "redis.example/model:1", IMAGE_MODEL, "1" },
     { "a shell image by its whole name", "library/busybox:1", IMAGE_SHELL, "1" },
     { "a longer name is no shell image", "busybox-model:1", IMAGE_MODEL, "1" },
