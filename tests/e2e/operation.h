@@ -1,0 +1,31 @@
+/*
+ * e2e/operation.h - what an operator does to a Redis Cluster of a service named fraud, as rows: how it is
+ * asked for, and when it is over. For tests that disturb every operation in the same way.
+ */
+#ifndef E2E_OPERATION_H
+#define E2E_OPERATION_H
+
+#include "e2e/ledger.h"
+
+enum { OPERATION_OVER_S = 150 };
+
+struct operation {
+    const char *name;
+    bool is_forming;                        /* each time from nothing; otherwise a cluster is there */
+    void (*begin)(struct e2e *t, int turn); /* asks for it; turns alternate where it goes there and back */
+    bool renews_pods;
+    int masters[2], replicas[2];            /* when over, by turn */
+};
+
+extern const struct operation operation_form, operation_heal, operation_roll;
+
+extern const char operation_service[]; /* what there is before, unless it is forming */
+
+/* Why it is not over; NULL: it is. `then`: the pods at its beginning. */
+const char *operation_still_to_do(struct e2e *t, const struct operation *o, int turn, const struct redis_pods *then);
+/* Until it is over and the referee is content, or the test fails. */
+void operation_wait_over(struct e2e *t, const struct operation *o, int turn, const struct redis_pods *then, const char *when);
+/* After forming: some writes, and the cluster goes away. Nothing after others. */
+void operation_tidy(struct e2e *t, const struct operation *o);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * T5: the operator is killed after a command to Redis, hearing no more than that command's way out;
+ * the next one finds what is there and comes to the same end. For each operation: after every single
+ * command with E2E_LONG=1, otherwise after the first and the last of each kind in a row. Under the
+ * ledger. Needs simulated nodes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/operation.h"
+#include "e2e/relay.h"
+#include "e2e/witness.h"
+
+enum { SHORT_PREFIXES = 4, LONG_PREFIXES = 64 };
+
+/* Returns whether the n-th command was reached. */
+static bool killed_after(struct e2e *t, struct relay *r, const struct operation *o, int turn, int n)
+{
+    struct operator *op = operator_on_relay(t, r);
+    struct redis_pods then = { 0 };
+    int64_t end_ms = e2e_deadline_ms(OPERATION_OVER_S);
+
+    operator_ready(t, op);
+    if (!o->is_forming)
+        redis_pods_get(t, "fraud", &then);
+    relay_stop_after(r, n);
+    o->begin(t, turn);
+    while (!relay_has_stopped(r)) {
+        if (atomic_load(&r->n_changes) < n && !o->is_forming && !operation_still_to_do(t, o, turn, &then))
+            break;
+        if (o->is_forming && loop_now_ms() > end_ms - (OPERATION_OVER_S - 30) * 1000)
+            break;
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%s: neither over nor at command %d (at %d)", o->name, n, atomic_load(&r->n_changes));
+        ledger_look(t);
+        e2e_sleep_ms(t, 20);
+    }
+    bool reached = relay_has_stopped(r);
+    operator_kill(op);
+    relay_go_on(r);
+    op = operator_on_relay(t, r);
+    operation_wait_over(t, o, turn, &then, e2e_fmt(t, "killed after command %d (%s)", n, n <= RELAY_LOG ? r->log[n - 1] : "?"));
+    operator_kill(op);
+    operation_tidy(t, o);
+    return reached;
+}
+
+/* Of an undisturbed run's commands those to stop after: where one kind follows another, spread evenly. */
+static int choose(struct relay *r, int *chosen)
+{
+    bool is_long = getenv("E2E_LONG");
+    int all[RELAY_LOG], n = atomic_load(&r->n_changes), k = 0, most = is_long ? LONG_PREFIXES : SHORT_PREFIXES;
+
+    n = n < RELAY_LOG ? n : RELAY_LOG;
+    for (int i = 1; i <= n; i++)
+        if ((is_long && n <= most) || i == 1 || i == n || !str_eq(r->log[i - 1], r->log[i - 2]) || !str_eq(r->log[i - 1], r->log[i]))
+            all[k++] = i;
+    if (k <= most)
+        most = k;
+    for (int i = 0; i < most; i++)
+        chosen[i] = all[most > 1 ? (k - 1) * i / (most - 1) : 0];
+    return most;
+}
+
+static const char *kinds_in_a_row(struct e2e *t, const struct relay *r)
+{
+    const char *text = "";
+    int n = atomic_load(&r->n_changes), since = 0, shown = 0;
+
+    for (int i = 1; i <= n && i < RELAY_LOG && shown < 24; i++) {
+        if (i < n && str_eq(r->log[i], r->log[since]))
+            continue;
+        text = e2e_fmt(t, "%s%s%s x%d", text, *text ? ", " : "", r->log[since], i - since);
+        since = i;
+        shown++;
+    }
+    return text;
+}
+
+static void killed_after_each(struct e2e *t)
+{
+    const struct operation *o = t->row;
+    struct relay *r = relay_start(t);
+    struct operator *op = operator_on_relay(t, r);
+    struct redis_pods then = { 0 };
+    int chosen[LONG_PREFIXES + 1], turn = 0;
+
+    operator_ready(t, op);
+    if (!o->is_forming) {
+        e2e_apply(t, "%s", operation_service);
+        e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
+        ledger_start(t, "fraud");
+        redis_pods_get(t, "fraud", &then);
+    }
+    relay_zero(r);
+    o->begin(t, turn);
+    e2e_sleep_ms(t, 500);
+    operation_wait_over(t, o, turn++, &then, "undisturbed");
+    int n = choose(r, chosen), reached = 0;
+    e2e_note(t, "%d commands: %s", atomic_load(&r->n_changes), kinds_in_a_row(t, r));
+    operator_kill(op);
+    operation_tidy(t, o);
+    E2E_CHECK(t, n > 0, NULL, "no command was seen");
+    for (int i = 0; i < n; i++)
+        reached += killed_after(t, r, o, turn++, chosen[i]);
+    e2e_note(t, "killed after %d different commands", reached);
+    E2E_CHECK(t, reached * 2 >= n, NULL, "only %d of %d commands were reached", reached, n);
+    if (!o->is_forming)
+        witness_check_ledger(t, 0, 0);
+}
+
+#define NEEDS (NEEDS_SIM_NODES | NEEDS_REDIS_CLI)
+#define KILLED(title, o, more) { { title, killed_after_each, NEEDS | (more) }, &o }
+
+static const struct e2e_row tests[] = {
+    KILLED("T5: killed after its commands while it forms", operation_form, 0),
+    KILLED("T5: killed after its commands while it heals", operation_heal, 0),
+    KILLED("T5: killed after its commands while it rolls", operation_roll, NEEDS_TIME),
+};
+
+int main(void)
+{
+    return e2e_main_rows("redis-prefix", tests, COUNT(tests));
+}
