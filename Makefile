@@ -135,11 +135,15 @@ fuzz:
 # --- scenarios and measurements: the real binary against a whole cluster
 E2E_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out %_test.c,$(wildcard tests/e2e/*.c)))
 E2E_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/*_test.c))
+PRELOAD   := $(B)/tests/e2e/preload.so
+# no sanitizer: it is loaded into a program that may have one of its own
+$(PRELOAD): tests/e2e/preload/preload.c
+	@mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -fPIC -shared $< -ldl -o $@
 BENCHES   := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 $(B)/libe2e.a: $(E2E_PARTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
-$(E2E_TESTS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libe2e.a $(ALL_LIBS)
+$(E2E_TESTS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libe2e.a $(ALL_LIBS) | $(PRELOAD)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $< -Wl,--start-group $(B)/libe2e.a $(ALL_LIBS) -Wl,--end-group $(LIBS) -lcmocka -o $@
 $(E2E_PARTS) $(E2E_TESTS:%=%.o) $(BENCHES:%=%.o): ALL_CFLAGS += -Itests
 

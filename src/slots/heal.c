@@ -99,9 +99,9 @@ static bool rule_wait(struct heal *h)
 void heal_step(const struct heal_input *in, struct heal_memory *mem, struct heal_step *out)
 {
     static bool (*const rules[])(struct heal *) = {
-        heal_unknown,  heal_cluster_exists, heal_suspend, heal_meet,     heal_stale_replication, heal_replacement,
-        heal_balance,  heal_arm,            heal_failover, heal_forget,  heal_lost_slots,        rule_trouble,
-        heal_strangers, rule_wait,
+        heal_unknown, heal_cluster_exists, heal_suspend,    heal_meet,   heal_stale_replication, heal_replacement,
+        heal_balance, heal_arm,            heal_failover,   heal_forget, heal_open_slots,        heal_lost_slots,
+        rule_trouble, heal_strangers,      rule_wait,
     };
     struct heal h = { .in = in, .v = in->v, .mem = mem, .out = out };
 

@@ -86,6 +86,9 @@ bool heal_is_accepted(const struct heal *h, const struct slot_set *slots); /* a 
 /* heal_failover.c */
 bool heal_failover(struct heal *h);
 
+/* heal_slots.c */
+bool heal_open_slots(struct heal *h);
+
 /* heal_lost.c */
 bool heal_lost_slots(struct heal *h);
 size_t heal_empty_masters(const struct heal *h);

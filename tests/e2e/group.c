@@ -7,6 +7,7 @@
 #include "e2e/harness.h"
 #include "e2e/ledger.h"
 #include "e2e/operator.h"
+#include "e2e/relay.h"
 #include "e2e/wire.h"
 #include "kube/config.h"
 #include "servers.h"
@@ -114,6 +115,7 @@ void e2e_close(struct e2e *t)
     ledger_end(t);
     operator_end_all(t);
     wire_end_all(t);
+    relay_end(t);
     if (t->kube && !getenv("E2E_KEEP"))
         e2e_send(t, "DELETE", e2e_fmt(t, "namespaces/%s", t->ns), NULL, NULL, NULL);
     kube_free(t->kube);

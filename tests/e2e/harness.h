@@ -34,6 +34,7 @@ enum { E2E_MAX_OPERATORS = 4, E2E_MAX_WIRES = 4 };
 
 struct operator;
 struct wire;
+struct relay;
 
 struct e2e {
     const char *test;
@@ -48,6 +49,7 @@ struct e2e {
     cJSON *kept;                  /* array of everything lent out */
     struct operator *operators[E2E_MAX_OPERATORS];
     struct wire *wires[E2E_MAX_WIRES];
+    struct relay *relay;
     void *ledger;                 /* e2e/ledger.h; ended with the test */
 };
 

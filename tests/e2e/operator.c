@@ -42,7 +42,7 @@ static struct operator *slot_for(struct e2e *t)
     e2e_fail(t, NULL, "more than %d operators at once", E2E_MAX_OPERATORS);
 }
 
-static void become_operator(char *const argv[], const char *log)
+static void become_operator(char *const argv[], const char *const *env, const char *log)
 {
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 
@@ -51,6 +51,8 @@ static void become_operator(char *const argv[], const char *log)
     dup2(fd, 2);
     for (int i = 3; i < 64; i++)
         close(i);
+    for (size_t i = 0; env && env[i]; i++)
+        putenv((char *)(uintptr_t)env[i]);
     execv(argv[0], argv);
     perror(argv[0]);
     _exit(127);
@@ -82,7 +84,7 @@ struct operator *operator_start(struct e2e *t, const struct operator_opts *o)
     argv[n] = NULL;
     op->pid = fork();
     if (op->pid == 0)
-        become_operator((char *const *)(uintptr_t)argv, op->log);
+        become_operator((char *const *)(uintptr_t)argv, o->env, op->log);
     E2E_CHECK(t, op->pid > 0, NULL, "cannot start the operator");
     return op;
 }

@@ -46,7 +46,7 @@ struct lab {
     struct settle settle;
     struct heal_memory heal;
     enum reply_class worst;
-    char error[256];
+    char error[300];
 };
 
 static inline bool lab_has_redis(void)

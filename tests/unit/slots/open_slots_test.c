@@ -1,0 +1,117 @@
+/*
+ * Slots left half moved, each case: what is done about it. Marks as servers show them: "1[7>2" is member 1
+ * migrating slot 7 to member 2, "2[7<1" member 2 importing it from member 1. Slot 7 is member 0's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "paper.h"
+#include "slots/heal.h"
+
+enum { NOBODY_KNOWN = 9 }; /* an id that is no member's */
+
+static const struct row {
+    const char *name, *marks;
+    enum heal_moved known;  /* of slot 7, from the last step */
+    int promoted;           /* this replica took its master's place; 0: none did */
+    int silent;             /* this member does not answer; 0: all do */
+    bool resizing;
+    const char *want;
+} rows[] = {
+    { "nothing open, nothing done", "", HEAL_MOVED_NOT, 0, 0, false, "none" },
+    { "both ends are ready: carried on", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 onward 0>1" },
+    { "several slots in one step", "0[7>1 1[7<0 0[8>2 2[8<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 onward 0>1 8 onward 0>2" },
+    { "only the owner says migrating: what went over comes back first", "0[7>1", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
+    { "and then it is closed", "0[7>1", HEAL_MOVED_DONE, 0, 0, false, "stable 7@0" },
+    { "only the target says importing: keys go back to the owner", "1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
+    { "a second importer gives back first", "0[7>1 1[7<0 2[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 2>0" },
+    { "two importers and no mark on the owner: one at a time", "1[7<0 2[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
+    { "the owner imports what it owns", "0[7<1", HEAL_MOVED_NOT, 0, 0, false, "stable 7@0" },
+    { "who does not own it says migrating", "1[7>2", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
+    { "marks that do not fit: the importer gives back", "0[7>2 1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
+    { "the target failed over: its successor gives back", "0[7>1", HEAL_MOVED_NOT, 4, 0, false, "move 7 back 4>0" },
+    { "the source failed over, the target imports from the old one", "1[7<0", HEAL_MOVED_NOT, 3, 0, false, "move 7 back 1>3" },
+    { "the target is gone for good: closed", "0[7>9", HEAL_MOVED_NOT, 0, 0, false, "stable 7@0" },
+    { "the target may be the one who is silent: nothing is closed", "0[7>9", HEAL_MOVED_NOT, 0, 5, false, "wait" },
+    { "different values: a person decides", "0[7>1 1[7<0", HEAL_MOVED_CONFLICT, 0, 0, false, "refuse" },
+    { "one slot in conflict does not stop the others", "0[7>1 1[7<0 0[8>1 1[8<0", HEAL_MOVED_CONFLICT, 0, 0, false, "move 8 onward 0>1" },
+    { "during a resize of ours nothing is touched", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 0, true, "wait" },
+    { "the importer names somebody who owns nothing of it: to the owner", "1[7<2 1[8<2", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0 8 back 1>0" },
+    { "while slots are down nothing is touched", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 2, false, "wait" },
+};
+
+static void add_mark(struct node_view *v, struct view_row *me, unsigned slot, bool importing, int peer)
+{
+    struct open_slot *o = &v->open[v->n_open++];
+
+    o->slot = (uint16_t)slot;
+    o->importing = importing;
+    paper_id(peer, o->peer);
+    me->n_open++;
+}
+
+static void add_marks(struct node_view *views, const char *marks)
+{
+    unsigned at, slot, peer;
+    char way;
+
+    for (int used = 0; sscanf(marks, " %u[%u%c%u%n", &at, &slot, &way, &peer, &used) == 4; marks += used) {
+        if (!views[at].open)
+            views[at].open = xcalloc(8, sizeof(*views[at].open));
+        add_mark(&views[at], &views[at].rows[at], slot, way == '<', (int)peer == NOBODY_KNOWN ? 30 : (int)peer);
+    }
+}
+
+static void describe(const struct heal_step *s, struct buf *out)
+{
+    static const char *const hows[] = { "onward", "back" };
+
+    buf_str(out, heal_action_name(s->action));
+    for (size_t i = 0; i < s->n_moves; i++)
+        buf_fmt(out, " %u %s %zu>%zu", s->moves[i].slot, hows[s->moves[i].how], s->moves[i].source, s->moves[i].target);
+    for (size_t i = 0; i < s->commands.n; i++)
+        buf_fmt(out, " %u@%zu", s->commands.items[i].range.first, s->commands.items[i].member);
+}
+
+static void check(void **state)
+{
+    const struct row *r = *state;
+    struct heal_memory memory = { 0 };
+    struct paper p;
+    struct node_view *views;
+    struct verdict v;
+    struct heal_step s;
+    struct buf got;
+
+    paper_init(&p, 3, 1);
+    if (r->promoted)
+        paper_hand_over(&p, r->promoted);
+    views = paper_look(&p);
+    add_marks(views, r->marks);
+    if (r->silent)
+        views[r->silent].reach = REACH_NONE;
+    heal_remember(&memory, 7, r->known, 1000);
+    verdict_judge(&p.x, views, (size_t)p.n, &v);
+    heal_step_init(&s);
+    heal_step(&(struct heal_input){ .x = &p.x, .views = views, .v = &v, .now_ms = 2000, .slots_are_moving = r->resizing },
+              &memory, &s);
+    buf_init(&got, 1024);
+    describe(&s, &got);
+    assert_string_equal(buf_text(&got), r->want);
+    buf_done(&got);
+    heal_step_done(&s);
+    views_free(views, (size_t)p.n);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[COUNT(rows)];
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, NULL, (void *)(uintptr_t)&rows[i] };
+    return cmocka_run_group_tests_name("slots left half moved", tests, NULL, NULL);
+}
