@@ -46,6 +46,7 @@ struct move_limits {
     int deadline_ms;     /* no slot is begun after that */
     int grace_ms;        /* then this long to finish those begun; what is open afterwards stays open */
     int node_timeout_ms; /* of the cluster: a MIGRATE of small keys gives up well before */
+    int crash_after;     /* tests: the batch ends after so many commands as if killed; 0: never */
 };
 
 enum move_state {

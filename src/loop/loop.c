@@ -80,22 +80,27 @@ void loop_stop(struct loop *l)
     event_base_loopbreak(l->base);
 }
 
-static int64_t clock_ms(clockid_t id)
+static int64_t clock_us(clockid_t id)
 {
     struct timespec ts;
 
     clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 int64_t loop_now_ms(void)
 {
-    return clock_ms(CLOCK_MONOTONIC);
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t loop_now_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
 }
 
 int64_t loop_wall_ms(void)
 {
-    return clock_ms(CLOCK_REALTIME);
+    return clock_us(CLOCK_REALTIME) / 1000;
 }
 
 void loop_rfc3339(int64_t wall_ms, int micro, char *out)

@@ -1,0 +1,383 @@
+#include "redis/move.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "redis/mover.h"
+#include "redis/pipe.h"
+
+#define LOOK_MS 2000
+#define TICK_MS 10
+#define IDLE_MS 200 /* how long latency is listened to before anything moves, where it is not known */
+
+struct node {
+    struct redis_move *m;
+    struct redis_target at;
+    char id[NODE_ID_LEN + 1];
+    struct link *link;    /* NULL: not needed, or lost */
+    bool is_right;        /* answered, with its id */
+    size_t n_told;        /* HAND_OTHERS: replies awaited */
+};
+
+static int64_t elapsed_ms_of(const struct redis_move *m)
+{
+    return loop_now_ms() - m->begun_ms;
+}
+
+const char *move_id(const struct redis_move *m, size_t member)
+{
+    return m->nodes[member].id;
+}
+
+const struct redis_target *move_target(const struct redis_move *m, size_t member)
+{
+    return &m->nodes[member].at;
+}
+
+void move_over(struct redis_move *m)
+{
+    m->over = true;
+    loop_timer_set(m->timer, 0);
+}
+
+void move_error(struct redis_move *m, const struct work *w, size_t member, enum reply_class what, const char *error)
+{
+    m->stopping = true;
+    if (m->report.what != REPLY_OK)
+        return;
+    m->report.what = what == REPLY_OK ? REPLY_STOP : what;
+    m->report.slot = w ? w->what.slot : -1;
+    m->report.member = member;
+    snprintf(m->report.error, sizeof(m->report.error), "%.150s", error);
+}
+
+void move_send(struct redis_move *m, size_t member, const struct command *c, link_reply on_reply, void *arg)
+{
+    if (m->over || !m->nodes[member].link)
+        return;
+    if (m->limits.crash_after && m->n_sent >= m->limits.crash_after) {
+        move_over(m);
+        return;
+    }
+    m->n_sent++;
+    link_send(m->nodes[member].link, c, on_reply, arg);
+}
+
+static bool is_all_done(const struct redis_move *m)
+{
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (m->nodes[i].n_told)
+            return false;
+    return m->n_running == 0;
+}
+
+/* One that shares no master with those at work, else any. */
+static struct lane *next_lane(struct redis_move *m)
+{
+    struct lane *any = NULL;
+
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        struct lane *lane = &m->lanes[i];
+        bool shares = false;
+
+        if (lane->running || lane->dead || lane->next == lane->n_queue)
+            continue;
+        for (size_t k = 0; k < m->n_lanes; k++)
+            shares = shares || (m->lanes[k].running && (m->lanes[k].source == lane->source || m->lanes[k].target == lane->target));
+        if (!shares)
+            return lane;
+        any = any ? any : lane;
+    }
+    return any;
+}
+
+static void start_lanes(struct redis_move *m)
+{
+    struct lane *lane;
+
+    while (!m->stopping && m->n_running < (size_t)m->report.pace.pairs && (lane = next_lane(m))) {
+        lane->running = true;
+        m->n_running++;
+        lane_start(lane);
+    }
+    if (is_all_done(m))
+        move_over(m);
+}
+
+void move_lane_idle(struct redis_move *m, struct lane *lane)
+{
+    if (!lane->running)
+        return;
+    lane->running = false;
+    m->n_running--;
+    start_lanes(m);
+}
+
+static void on_told(void *arg, const redisReply *r)
+{
+    struct node *n = arg;
+    struct redis_move *m = n->m;
+
+    (void)r; /* who does not know the target yet hears of it from the others */
+    if (n->n_told)
+        n->n_told--;
+    if (!m->over && is_all_done(m))
+        move_over(m);
+}
+
+void move_tell_others(struct redis_move *m, const struct work *w)
+{
+    struct command c = { .kind = CMD_SLOT_NODE, .range = { w->what.slot, w->what.slot } };
+
+    memcpy(c.id, move_id(m, w->what.target), sizeof(c.id));
+    for (size_t i = 0; i < m->n_nodes && !m->over; i++) {
+        if (i == w->what.source || i == w->what.target || !m->nodes[i].link)
+            continue;
+        m->nodes[i].n_told++;
+        move_send(m, i, &c, on_told, &m->nodes[i]);
+    }
+}
+
+static void on_lost(void *arg, bool denied, const char *why)
+{
+    struct node *n = arg;
+    struct redis_move *m = n->m;
+    size_t member = (size_t)(n - m->nodes);
+    bool needed = false;
+
+    link_close(TAKE(n->link));
+    n->n_told = 0;
+    for (size_t i = 0; i < m->n_lanes && !m->over; i++)
+        needed = needed || m->lanes[i].source == member || m->lanes[i].target == member;
+    if (needed)
+        move_error(m, NULL, member, denied ? REPLY_DENIED : REPLY_AGAIN, why);
+    for (size_t i = 0; i < m->n_lanes && !m->over; i++)
+        if (m->lanes[i].source == member || m->lanes[i].target == member)
+            lane_die(&m->lanes[i]);
+    if (!m->over && is_all_done(m))
+        move_over(m);
+}
+
+static void open_links(struct redis_move *m)
+{
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        struct link_events events = { .arg = &m->nodes[i], .lost = on_lost };
+
+        if (m->nodes[i].is_right)
+            m->nodes[i].link = link_open(m->loop, &m->nodes[i].at, &m->auth, m->tls, MOVE_CONNECT_MS, MOVE_REPLY_MAX, &events);
+    }
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        pings_add(m->pings, m->lanes[i].source);
+        pings_add(m->pings, m->lanes[i].target);
+    }
+}
+
+static struct lane *lane_for(struct redis_move *m, const struct move_slot *s)
+{
+    size_t target = s->how == MOVE_STABLE ? s->source : s->target;
+    struct lane *lane;
+
+    for (size_t i = 0; i < m->n_lanes; i++)
+        if (m->lanes[i].how == s->how && m->lanes[i].source == s->source && m->lanes[i].target == target)
+            return &m->lanes[i];
+    lane = &m->lanes[m->n_lanes++];
+    lane->m = m;
+    lane->how = s->how;
+    lane->source = s->source;
+    lane->target = target;
+    lane->queue = xcalloc(m->n_works, sizeof(*lane->queue));
+    lane_init(lane);
+    return lane;
+}
+
+static void refuse(struct redis_move *m, struct work *w, const struct err *why)
+{
+    m->states[w->index] = MOVE_REFUSED;
+    move_error(m, w, w->what.source,
+               why->kind == ERR_RETRY ? REPLY_AGAIN : why->kind == ERR_DENIED ? REPLY_DENIED : REPLY_STOP, why->msg);
+}
+
+static void share_out(struct redis_move *m, const struct node_view *views)
+{
+    static const enum handover_how hows[] = { [MOVE_SLOT] = HAND_FORWARD, [MOVE_BACK] = HAND_BACK,
+                                              [MOVE_STABLE] = HAND_UNMARK };
+    const char **ids = xcalloc(m->n_nodes, sizeof(*ids));
+
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        ids[i] = m->nodes[i].id;
+        m->nodes[i].is_right = views[i].reach == REACH_OK && strcmp(views[i].id, ids[i]) == 0;
+    }
+    for (size_t i = 0; i < m->n_works; i++) {
+        struct work *w = &m->works[i];
+        size_t target = w->what.how == MOVE_STABLE ? w->what.source : w->what.target;
+        struct err why = { 0 };
+
+        w->from = handover_judge(hows[w->what.how], w->what.slot, views, m->n_nodes, ids, w->what.source, target, &why);
+        if (w->from == HAND_REFUSED) {
+            refuse(m, w, &why);
+            continue;
+        }
+        w->lane = lane_for(m, &w->what);
+        w->lane->queue[w->lane->n_queue++] = i;
+    }
+    free(ids);
+}
+
+static void on_views(void *arg, struct node_view *views, size_t n)
+{
+    struct redis_move *m = arg;
+
+    m->probe = NULL;
+    share_out(m, views);
+    views_free(views, n);
+    m->stopping = false; /* what is refused is reported; the others move */
+    if (m->n_lanes == 0) {
+        move_over(m);
+        return;
+    }
+    open_links(m);
+    m->idle_until_ms = loop_now_ms() + (m->report.pace.idle_us ? 0 : IDLE_MS);
+    loop_timer_set(m->timer, 0);
+}
+
+static void finish(struct redis_move *m)
+{
+    struct move_report r = m->report;
+
+    r.elapsed_ms = (int)elapsed_ms_of(m);
+    pings_sum(m->pings, &r.ping_mean_us, &r.ping_worst_us);
+    m->done(m->arg, &r);
+    redis_move_cancel(m);
+}
+
+static void end_of_idle(struct redis_move *m)
+{
+    int64_t mean_us, worst_us;
+
+    pings_sum(m->pings, &mean_us, &worst_us);
+    if (m->report.pace.idle_us == 0)
+        pace_idle(&m->report.pace, mean_us);
+    pings_reset(m->pings);
+    m->idle_until_ms = 0;
+    start_lanes(m);
+}
+
+static void on_tick(void *arg)
+{
+    struct redis_move *m = arg;
+    int64_t elapsed_ms = elapsed_ms_of(m);
+
+    if (m->over) {
+        finish(m);
+        return;
+    }
+    loop_timer_set(m->timer, TICK_MS);
+    pings_tick(m->pings);
+    if (m->idle_until_ms && loop_now_ms() >= m->idle_until_ms)
+        end_of_idle(m);
+    m->stopping = m->stopping || elapsed_ms >= m->limits.deadline_ms;
+    if (elapsed_ms >= (int64_t)m->limits.deadline_ms + m->limits.grace_ms) {
+        if (m->n_running)
+            move_error(m, NULL, 0, REPLY_AGAIN, "timeout: slots were still open when the time was up");
+        move_over(m);
+    }
+}
+
+static void copy_inputs(struct redis_move *m, const struct move_member *members, const struct move_slot *slots)
+{
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        struct node *n = &m->nodes[i];
+
+        n->m = m;
+        n->at.ip = xstrdup(members[i].at.ip ? members[i].at.ip : "");
+        n->at.port = members[i].at.port;
+        memcpy(n->id, members[i].id, sizeof(n->id));
+    }
+    for (size_t i = 0; i < m->n_works; i++) {
+        m->works[i].index = i;
+        m->works[i].what = slots[i];
+    }
+}
+
+static void copy_auth(struct redis_move *m, const struct redis_auth *auth)
+{
+    if (!auth)
+        return;
+    m->user = str_empty(auth->user) ? NULL : xstrdup(auth->user);
+    m->password = str_empty(auth->password) ? NULL : xstrdup(auth->password);
+    m->auth.user = m->user;
+    m->auth.password = m->password;
+    m->auth.tls = auth->tls;
+}
+
+static void look(struct redis_move *m, const struct redis_auth *auth)
+{
+    struct redis_target *targets = xcalloc(m->n_nodes + 1, sizeof(*targets));
+    const char *why = "";
+
+    for (size_t i = 0; i < m->n_nodes; i++)
+        targets[i] = m->nodes[i].at;
+    m->tls = pipe_tls(auth, &why);
+    if (why[0]) {
+        move_error(m, NULL, 0, REPLY_STOP, why);
+        move_over(m);
+    } else {
+        m->probe = redis_probe_start(m->loop, targets, m->n_nodes, auth, LOOK_MS, on_views, m);
+    }
+    free(targets);
+}
+
+struct redis_move *redis_move_start(struct loop *l, const struct move_member *members, size_t n_members,
+                                    const struct move_slot *slots, size_t n_slots, const struct redis_auth *auth,
+                                    const struct move_limits *limits, redis_move_done done, void *arg)
+{
+    struct redis_move *m = xcalloc(1, sizeof(*m));
+
+    m->loop = l;
+    m->n_nodes = n_members;
+    m->n_works = n_slots;
+    m->nodes = xcalloc(n_members + 1, sizeof(*m->nodes));
+    m->works = xcalloc(n_slots + 1, sizeof(*m->works));
+    m->states = xcalloc(n_slots + 1, sizeof(*m->states));
+    m->lanes = xcalloc(n_slots + 1, sizeof(*m->lanes));
+    m->limits = *limits;
+    m->report = (struct move_report){ .states = m->states, .n_slots = n_slots, .pace = limits->pace, .slot = -1 };
+    m->begun_ms = loop_now_ms();
+    m->done = done;
+    m->arg = arg;
+    m->timer = loop_timer_new(l, on_tick, m);
+    copy_inputs(m, members, slots);
+    copy_auth(m, auth);
+    m->pings = pings_new(m);
+    look(m, auth);
+    return m;
+}
+
+void redis_move_cancel(struct redis_move *m)
+{
+    if (!m)
+        return;
+    m->over = true;
+    redis_probe_cancel(m->probe);
+    for (size_t i = 0; i < m->n_lanes; i++)
+        lane_done(&m->lanes[i]);
+    pings_free(m->pings);
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        link_close(m->nodes[i].link);
+        free((char *)(uintptr_t)m->nodes[i].at.ip);
+    }
+    if (m->tls)
+        redisFreeSSLContext(m->tls);
+    loop_timer_free(m->timer);
+    if (m->password)
+        explicit_bzero(m->password, strlen(m->password));
+    free(m->user);
+    free(m->password);
+    free(m->nodes);
+    free(m->works);
+    free(m->states);
+    free(m->lanes);
+    free(m);
+}
