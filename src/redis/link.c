@@ -2,6 +2,7 @@
 
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
+#include <hiredis/hiredis_ssl.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -150,8 +151,18 @@ static void send_auth(struct link *k, const struct redis_auth *auth)
     redisAsyncCommandArgv(k->ac, on_reply, NULL, auth->user ? 3 : 2, argv, NULL);
 }
 
-static bool link_connect(struct link *k, struct loop *l, const struct redis_target *to, redisSSLContext *tls,
-                         const struct meter_limits *limits)
+static bool secure(struct link *k, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls)
+{
+    SSL *ssl = tls_session(tls, to, auth);
+
+    if (ssl && redisInitiateSSL(&k->ac->c, ssl) == REDIS_OK)
+        return true;
+    SSL_free(ssl);
+    return false;
+}
+
+static bool link_connect(struct link *k, struct loop *l, const struct redis_target *to, const struct redis_auth *auth,
+                         SSL_CTX *tls, const struct meter_limits *limits)
 {
     redisOptions o = { 0 };
 
@@ -161,10 +172,10 @@ static bool link_connect(struct link *k, struct loop *l, const struct redis_targ
     k->ac = redisAsyncConnectWithOptions(&o);
     if (!k->ac)
         return lose(k, false, "cannot open a connection"), false;
-    if (k->ac->err || (tls && redisInitiateSSLWithContext(&k->ac->c, tls) != REDIS_OK)) {
+    if (k->ac->err || (tls && !secure(k, to, auth, tls))) {
         char why[160];
 
-        snprintf(why, sizeof(why), "%s", k->ac->err ? k->ac->errstr : k->ac->c.errstr);
+        snprintf(why, sizeof(why), "%s", k->ac->err ? k->ac->errstr : "no TLS session");
         return lose(k, false, why), false;
     }
     meter_attach(&k->ac->c, tls != NULL, limits);
@@ -175,7 +186,7 @@ static bool link_connect(struct link *k, struct loop *l, const struct redis_targ
     return true;
 }
 
-struct link *link_open(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, redisSSLContext *tls,
+struct link *link_open(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls,
                        int connect_ms, size_t max_bytes, const struct link_events *events)
 {
     struct meter_limits limits = { .bytes = max_bytes, .items = ITEMS_MAX, .depth = 4 };
@@ -184,7 +195,7 @@ struct link *link_open(struct loop *l, const struct redis_target *to, const stru
 
     k->events = *events;
     k->timer = loop_timer_new(l, on_timer, k);
-    if (!link_connect(k, l, to, tls, &limits))
+    if (!link_connect(k, l, to, auth, tls, &limits))
         return k;
     loop_timer_set(k->timer, connect_ms);
     if (auth && !str_empty(auth->password))

@@ -10,10 +10,10 @@
 #define REDIS_LINK_H
 
 #include <hiredis/hiredis.h>
-#include <hiredis/hiredis_ssl.h>
 
 #include "redis/probe.h"
 #include "slots/command.h"
+#include "tls.h"
 
 struct link;
 
@@ -25,9 +25,9 @@ struct link_events {
     void (*lost)(void *arg, bool denied, const char *why);
 };
 
-/* tls from pipe_tls, or NULL; only needed during the call. A connection that does not stand, with AUTH
+/* tls from tls_new, or NULL. auth is only needed during the call. A connection that does not stand, with AUTH
  * answered, within connect_ms is lost. max_bytes bounds a reply. */
-struct link *link_open(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, redisSSLContext *tls,
+struct link *link_open(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls,
                        int connect_ms, size_t max_bytes, const struct link_events *events);
 /* Copies the command's words out. on_reply is called once, or the link is lost. */
 void link_send(struct link *k, const struct command *c, link_reply on_reply, void *arg);

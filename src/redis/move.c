@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "redis/mover.h"
-#include "redis/pipe.h"
 
 #define LOOK_MS 2000
 #define TICK_MS 10
@@ -293,6 +292,7 @@ static void copy_inputs(struct redis_move *m, const struct move_member *members,
         n->m = m;
         n->at.ip = xstrdup(members[i].at.ip ? members[i].at.ip : "");
         n->at.port = members[i].at.port;
+        n->at.name = members[i].at.name ? xstrdup(members[i].at.name) : NULL;
         memcpy(n->id, members[i].id, sizeof(n->id));
     }
     for (size_t i = 0; i < m->n_works; i++) {
@@ -310,6 +310,7 @@ static void copy_auth(struct redis_move *m, const struct redis_auth *auth)
     m->auth.user = m->user;
     m->auth.password = m->password;
     m->auth.tls = auth->tls;
+    m->auth.sni = m->sni = auth->sni ? xstrdup(auth->sni) : NULL;
 }
 
 static void look(struct redis_move *m, const struct redis_auth *auth)
@@ -319,7 +320,7 @@ static void look(struct redis_move *m, const struct redis_auth *auth)
 
     for (size_t i = 0; i < m->n_nodes; i++)
         targets[i] = m->nodes[i].at;
-    m->tls = pipe_tls(auth, &why);
+    m->tls = tls_new(auth, &why);
     if (why[0]) {
         move_error(m, NULL, 0, REPLY_STOP, why);
         move_over(m);
@@ -367,13 +368,14 @@ void redis_move_cancel(struct redis_move *m)
     for (size_t i = 0; i < m->n_nodes; i++) {
         link_close(m->nodes[i].link);
         free((char *)(uintptr_t)m->nodes[i].at.ip);
+        free((char *)(uintptr_t)m->nodes[i].at.name);
     }
-    if (m->tls)
-        redisFreeSSLContext(m->tls);
+    SSL_CTX_free(m->tls);
     loop_timer_free(m->timer);
     if (m->password)
         explicit_bzero(m->password, strlen(m->password));
     free(m->user);
+    free(m->sni);
     free(m->password);
     free(m->nodes);
     free(m->works);

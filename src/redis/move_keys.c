@@ -246,9 +246,9 @@ void keys_migrate(struct keys *k, size_t n, bool equal)
 {
     const struct redis_target *to = move_target(k->m, k->w->lane->target);
     struct command c = { .kind = equal ? CMD_MIGRATE_EQUAL : CMD_MIGRATE, .port = to->port, .number = timeout_ms(k, n) };
-    char *texts[PACE_KEYS_MAX + 4];
+    const char *texts[PACE_KEYS_MAX + 4];
     size_t lens[PACE_KEYS_MAX + 4], n_words = 0;
-    char *login[] = { "AUTH2", k->m->user ? k->m->user : "default", k->m->password, "KEYS" };
+    const char *const login[] = { "AUTH2", k->m->user ? k->m->user : "default", k->m->password, "KEYS" };
 
     snprintf(c.ip, sizeof(c.ip), "%s", to->ip);
     for (size_t i = k->m->password ? 0 : 3; i < COUNT(login); i++) {
@@ -259,7 +259,7 @@ void keys_migrate(struct keys *k, size_t n, bool equal)
         texts[n_words] = k->texts[k->at + i];
         lens[n_words++] = k->lens[k->at + i];
     }
-    c.texts = texts;
+    c.texts = (char **)(uintptr_t)texts; /* lent for the call, not changed */
     c.text_lens = lens;
     c.n_texts = n_words;
     k->n_moving = n;

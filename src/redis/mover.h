@@ -52,9 +52,9 @@ struct redis_move {
     struct lane *lanes;
     size_t n_lanes, n_running;
     struct pings *pings;
-    char *user, *password;
+    char *user, *password, *sni;
     struct redis_auth auth; /* copies */
-    redisSSLContext *tls;
+    SSL_CTX *tls;
     struct move_limits limits;
     struct move_report report;
     int64_t begun_ms, idle_until_ms; /* 0: lanes have started */
