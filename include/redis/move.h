@@ -13,6 +13,9 @@
  * (DUMP); only an equal one is replaced, a different one ends the work on its slot: nothing is
  * overwritten, nothing is deleted. What is not understood stops the batch.
  *
+ * A slot must not move back before all have heard of its last move (P14 of the verdict): Redis 7.0 gives a slot
+ * whose late message arrives then to its former owner, and deletes its keys (measured; docs/redis.md).
+ *
  * done is called once, from the loop, never from redis_move_start.
  */
 #ifndef REDIS_MOVE_H
@@ -50,7 +53,7 @@ struct move_limits {
 };
 
 enum move_state {
-    MOVE_UNTOUCHED, /* not begun */
+    MOVE_UNTOUCHED, /* not begun; also when one of its masters has the other role earlier in the batch */
     MOVE_OPEN,      /* begun, not ended: call again */
     MOVE_DONE,
     MOVE_CONFLICT,  /* open; a key is on both sides with different values: a person decides */

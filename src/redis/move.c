@@ -191,6 +191,15 @@ static struct lane *lane_for(struct redis_move *m, const struct move_slot *s)
     return lane;
 }
 
+/* A target raises its epoch; a source must not, while a slot of its own is taken by somebody else. */
+static bool is_both(const struct redis_move *m, const struct move_slot *s)
+{
+    for (size_t i = 0; i < m->n_lanes && s->how == MOVE_SLOT; i++)
+        if (m->lanes[i].how == MOVE_SLOT && (m->lanes[i].source == s->target || m->lanes[i].target == s->source))
+            return true;
+    return false;
+}
+
 static void refuse(struct redis_move *m, struct work *w, const struct err *why)
 {
     m->states[w->index] = MOVE_REFUSED;
@@ -218,6 +227,8 @@ static void share_out(struct redis_move *m, const struct node_view *views)
             refuse(m, w, &why);
             continue;
         }
+        if (is_both(m, &w->what))
+            continue;
         w->lane = lane_for(m, &w->what);
         w->lane->queue[w->lane->n_queue++] = i;
     }

@@ -46,19 +46,41 @@ static bool is_right(const struct node_view *v, const char *id, struct err *why)
     return true;
 }
 
-static enum handover_step judge_forward(uint16_t slot, const struct node_view *s, const struct node_view *t,
-                                        struct err *why)
+/* What the target takes it must take with a higher epoch than the source's: otherwise the source's claim
+ * wins until it is told, and the target deletes the keys. The target makes its epoch from what it has
+ * heard; and of two with the same epoch one raises its own, at any time. */
+static bool epochs_settled(const struct node_view *views, size_t n, size_t source, size_t target)
 {
+    for (size_t i = 0; i < n; i++)
+        if (i != source && views[i].reach == REACH_OK && !views[i].is_replica && views[i].my_epoch == views[source].my_epoch)
+            return false;
+    return views[target].current_epoch >= views[source].my_epoch;
+}
+
+/* The slot is the target's already: the rest is to say so. Gossip takes a slot from the source, but not its mark. */
+static enum handover_step judge_taken(uint16_t slot, const struct node_view *s, const struct node_view *t,
+                                      struct err *why)
+{
+    if (!owns(s, slot))
+        return mark_of(t, slot) ? HAND_TARGET : mark_of(s, slot) ? HAND_SOURCE : HAND_OTHERS;
+    if (t->my_epoch > s->my_epoch)
+        return HAND_SOURCE;
+    return refuse(why, ERR_INVALID, "source and target both own it, and the target's epoch is not higher", slot);
+}
+
+static enum handover_step judge_forward(uint16_t slot, const struct node_view *views, size_t n, size_t source,
+                                        size_t target, struct err *why)
+{
+    const struct node_view *s = &views[source], *t = &views[target];
     const struct open_slot *from = mark_of(s, slot), *to = mark_of(t, slot);
     bool has = owns(s, slot);
 
     if (!view_find(t, s->id) || !view_find(s, t->id))
         return refuse(why, ERR_RETRY, "source and target do not know each other yet", slot);
-    if (owns(t, slot)) {
-        if (has && t->my_epoch <= s->my_epoch)
-            return refuse(why, ERR_INVALID, "source and target both own it, and the target's epoch is not higher", slot);
-        return has ? HAND_SOURCE : HAND_OTHERS;
-    }
+    if (owns(t, slot))
+        return judge_taken(slot, s, t, why);
+    if (has && !epochs_settled(views, n, source, target))
+        return refuse(why, ERR_RETRY, "the epochs of source and target have not settled", slot);
     if (!has)
         return refuse(why, ERR_INVALID, "neither source nor target owns it", slot);
     if ((from && !is_mark(from, false, t->id)) || (to && !is_mark(to, true, s->id)))
@@ -101,7 +123,7 @@ enum handover_step handover_judge(enum handover_how how, uint16_t slot, const st
     if (!is_right(&views[source], ids[source], why) || !is_right(&views[target], ids[target], why))
         return HAND_REFUSED;
     switch (how) {
-    case HAND_FORWARD: return judge_forward(slot, &views[source], &views[target], why);
+    case HAND_FORWARD: return judge_forward(slot, views, n, source, target, why);
     case HAND_BACK: return judge_back(slot, &views[source], &views[target], why);
     case HAND_UNMARK: return judge_unmark(slot, views, n, source, why);
     }

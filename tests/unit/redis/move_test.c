@@ -61,6 +61,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static bool owns(size_t member, uint16_t slot)
+{
+    struct slot_set s = view_row_slots(&lab.views[member], view_myself(&lab.views[member]));
+
+    return slot_set_has(&s, slot);
+}
+
 static void expect_whole(void)
 {
     if (m.report.what != REPLY_OK || m.report.n_done != m.n)
@@ -149,6 +156,17 @@ static void moves_over_tls(void **state)
     moves_with_a_password_and_tls(true);
 }
 
+/* A slot that moves on at once: its new owner's epoch is not known everywhere yet, and it is refused. */
+static void run_when_settled(struct moves *b)
+{
+    for (int i = 0; i < 100; i++) {
+        moves_run(b);
+        if (b->report.what != REPLY_AGAIN || !strstr(b->report.error, "settled"))
+            return;
+        usleep(20000);
+    }
+}
+
 /* Cut short after the n-th command, gone on from there, for each n; there and back again. */
 static void every_command_may_be_the_last(void **state)
 {
@@ -169,19 +187,21 @@ static void every_command_may_be_the_last(void **state)
             moves_add(&cut, MOVE_SLOT, first + i, from, to);
         }
         cut.limits.crash_after = ++n;
-        moves_run(&cut);
+        run_when_settled(&cut);
         whole = cut.report.n_done == cut.n;
         cut.limits.crash_after = 0;
-        cut.n_done = 0;
-        moves_run(&cut);
+        run_when_settled(&cut);
         if (cut.report.n_done != cut.n)
             fail_msg("after %d commands: %s: slot %d: %s", n, reply_class_name(cut.report.what), cut.report.slot,
                      cut.report.error);
         assert_int_equal(moves_count(&lab, to, first, KEYS), KEYS);
         assert_int_equal(moves_count(&lab, to, first + 2, 3), 3);
         expect_closed();
+        for (uint16_t i = 0; i < 3; i++)
+            assert_true(owns(to, first + i));
         from = to;
         to = to == 0 ? 1 : 0;
+        usleep(60000); /* a slot that goes back before its last move is heard of everywhere can be lost: docs/redis.md */
     }
     print_message("%d places to be cut\n", n);
     assert_true(n > 40);
@@ -487,7 +507,7 @@ static void the_deadline_ends_between_slots(void **state)
 
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         WITH_LAB(slots_and_keys_move),
@@ -512,5 +532,7 @@ int main(void)
         print_message("no redis-server, no redis-cli: skipped\n");
         return 0;
     }
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("moving slots", tests, NULL, NULL);
 }
