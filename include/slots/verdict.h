@@ -8,7 +8,7 @@
  * The predicates are those of the table in docs/redis.md. What "serving" means: every
  * slot is claimed by exactly one master that answers, in its own row, and that master says that the
  * cluster is ok and sees a quorum. States:
- *   Healthy   P1 to P10 hold
+ *   Healthy   P1 to P10 hold (P11 to P13 only inform)
  *   Degraded  serving, but something is missing or disagrees
  *   Partial   some slots are served
  *   Down      no slot is served
@@ -70,6 +70,9 @@ enum predicate {
     P_MEMBERS,   /* P8 everyone knows exactly the members, at their addresses */
     P_QUORUM,    /* P9 everyone sees a majority of the masters */
     P_REPLICAS,  /* P10 each owner has its replicas, in sync, from its address */
+    P_SPREAD,    /* P11 informs only: no zone or node has half of the masters, or all copies of a shard */
+    P_DISK,      /* P12 informs only: the last writes to disk worked */
+    P_ROOM,      /* P13 informs only: memory below 85 % of the limit */
     P_SETTLED,   /* P14 P1 to P10 held for a while, unchanged; set by verdict_settle */
     N_PREDICATES,
 };
@@ -109,6 +112,8 @@ const char *predicate_says(enum predicate p);     /* one line for people */
 
 /* The first failing predicate's evidence, for a condition's message; "" when all hold. */
 const char *verdict_why(const struct verdict *v);
+/* The same of those that only inform, which concern no state: what somebody should see to. */
+const char *verdict_advice(const struct verdict *v);
 
 /* The state, then one line per predicate: number, name, yes or NO, evidence. settled: P14 as well,
  * which a single look cannot tell. */

@@ -186,7 +186,11 @@ enum verdict_of_rule rule_redis_ready(struct walk *w)
     };
     const struct redis_outcome *r = &w->p->redis;
 
-    if (!r->wanted || r->state == REDIS_HEALTHY)
+    if (!r->wanted)
+        return RULE_PASS;
+    if (r->judged && !r->verdict.holds[P_DISK] && r->verdict.n_reachable > 0)
+        return walk_say(w, RULE_HOLD, "RedisDiskFailing", "%s", r->verdict.evidence[P_DISK]);
+    if (r->state == REDIS_HEALTHY)
         return RULE_PASS;
     return walk_say(w, RULE_HOLD, reasons[r->state], "%s", r->reason);
 }

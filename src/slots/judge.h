@@ -1,5 +1,5 @@
 /*
- * slots/judge.h - the predicates P1 to P10, one function each.
+ * slots/judge.h - the predicates P1 to P13, one function each.
  *
  * Pure. why holds an evidence text of struct verdict and is written only on false.
  */
@@ -19,6 +19,9 @@ bool judge_members(const struct merged *m, char *why);
 bool judge_quorum(const struct merged *m, char *why);
 bool judge_quorum_of(const struct merged *m, size_t i, char *why);
 bool judge_replicas(const struct merged *m, char *why);
+bool judge_spread(const struct merged *m, char *why); /* judge_care.c */
+bool judge_disk(const struct merged *m, char *why);   /* judge_care.c */
+bool judge_room(const struct merged *m, char *why);   /* judge_care.c */
 /* How many replicas of this owner are in sync; why names one that is not. */
 size_t judge_synced_of(const struct merged *m, size_t owner, struct err *why);
 

@@ -12,18 +12,22 @@
 static const struct {
     const char *number, *name, *says;
     bool (*holds)(const struct merged *m, char *why);
+    bool informs; /* only: the state does not depend on it */
 } predicates[N_PREDICATES] = {
-    [P_REACH] = { "P1", "reach", "every member answers", judge_reach },
-    [P_STATE] = { "P2", "state", "every node says that the cluster is ok", judge_state },
-    [P_SLOTS] = { "P3", "slots", "every node sees 16384 slots assigned and ok", judge_slots },
-    [P_OWNERSHIP] = { "P4", "ownership", "each slot is claimed by exactly one master that answers", judge_ownership },
-    [P_CONSENSUS] = { "P5", "consensus", "all views agree on slots, roles and epochs", judge_consensus },
-    [P_EPOCHS] = { "P6", "epochs", "the config epochs of the masters differ", judge_epochs },
-    [P_CLOSED] = { "P7", "closed", "no slot is half migrated", judge_closed },
-    [P_MEMBERS] = { "P8", "members", "every node knows exactly the members, at their addresses", judge_members },
-    [P_QUORUM] = { "P9", "quorum", "every node sees a majority of the masters", judge_quorum },
-    [P_REPLICAS] = { "P10", "replicas", "each master has its replicas, in sync", judge_replicas },
-    [P_SETTLED] = { "P14", "settled", "all of this has held for a while, unchanged", NULL },
+    [P_REACH] = { "P1", "reach", "every member answers", judge_reach, false },
+    [P_STATE] = { "P2", "state", "every node says that the cluster is ok", judge_state, false },
+    [P_SLOTS] = { "P3", "slots", "every node sees 16384 slots assigned and ok", judge_slots, false },
+    [P_OWNERSHIP] = { "P4", "ownership", "each slot is claimed by exactly one master that answers", judge_ownership, false },
+    [P_CONSENSUS] = { "P5", "consensus", "all views agree on slots, roles and epochs", judge_consensus, false },
+    [P_EPOCHS] = { "P6", "epochs", "the config epochs of the masters differ", judge_epochs, false },
+    [P_CLOSED] = { "P7", "closed", "no slot is half migrated", judge_closed, false },
+    [P_MEMBERS] = { "P8", "members", "every node knows exactly the members, at their addresses", judge_members, false },
+    [P_QUORUM] = { "P9", "quorum", "every node sees a majority of the masters", judge_quorum, false },
+    [P_REPLICAS] = { "P10", "replicas", "each master has its replicas, in sync", judge_replicas, false },
+    [P_SPREAD] = { "P11", "spread", "masters and copies are spread over nodes and zones", judge_spread, true },
+    [P_DISK] = { "P12", "disk", "every node could write to its volume", judge_disk, true },
+    [P_ROOM] = { "P13", "room", "every node has memory to spare", judge_room, true },
+    [P_SETTLED] = { "P14", "settled", "all of this has held for a while, unchanged", NULL, true },
 };
 
 /* Silent to us alone? Then it is we who may be cut off, and what we miss says nothing. */
@@ -75,7 +79,7 @@ static enum redis_state state_of(const struct merged *m, const struct verdict *v
     bool all = true;
 
     for (size_t p = 0; p < N_PREDICATES; p++)
-        all &= v->holds[p] || !predicates[p].holds;
+        all &= v->holds[p] || predicates[p].informs;
     if (is_unknown(m))
         return REDIS_UNKNOWN;
     if (all)
@@ -183,7 +187,15 @@ const char *predicate_says(enum predicate p)
 const char *verdict_why(const struct verdict *v)
 {
     for (size_t p = 0; p < N_PREDICATES; p++)
-        if (!v->holds[p] && p != P_SETTLED)
+        if (!v->holds[p] && !predicates[p].informs)
+            return v->evidence[p];
+    return "";
+}
+
+const char *verdict_advice(const struct verdict *v)
+{
+    for (size_t p = 0; p < P_SETTLED; p++)
+        if (!v->holds[p] && predicates[p].informs)
             return v->evidence[p];
     return "";
 }

@@ -112,6 +112,13 @@ static void put_progress(cJSON *redis, const struct redis_progress *p)
         json_int(out, "etaSeconds", p->eta_s);
 }
 
+static const char *all_is_well(const struct redis_outcome *r)
+{
+    const char *advice = r->judged ? verdict_advice(&r->verdict) : "";
+
+    return advice[0] ? advice : "every slot is covered and every view agrees";
+}
+
 static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct redis_outcome *r = &p->redis;
@@ -124,8 +131,7 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
     put_condition(o, status,
                   &(struct condition){ "RedisReady", r->state == REDIS_HEALTHY, r->state == REDIS_UNKNOWN,
                                        redis_state_name(r->state),
-                                       r->state == REDIS_HEALTHY ? "every slot is covered and every view agrees"
-                                                                 : r->reason });
+                                       r->state == REDIS_HEALTHY ? all_is_well(r) : r->reason });
     out = json_obj(status, "redis");
     json_str(out, "state", redis_state_name(r->state));
     json_int(out, "slotsOk", r->judged ? r->verdict.slots_ok : 0);

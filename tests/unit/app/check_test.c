@@ -100,8 +100,8 @@ static void json_carries_the_same(void **state)
     assert_int_equal(json_get_int(root, "slotsOk", 0), 16384);
     assert_int_equal(json_count(json_at(root, "nodes")), 6);
     assert_int_equal(json_count(json_at(root, "predicates")), N_PREDICATES);
-    assert_string_equal(json_get_str(root, "predicates.10.number"), "P14");
-    assert_true(json_get_bool(root, "predicates.10.holds", false));
+    assert_string_equal(json_get_str(root, "predicates.13.number"), "P14");
+    assert_true(json_get_bool(root, "predicates.13.holds", false));
 }
 
 static void without_access_nothing_is_known(void **state)

@@ -283,6 +283,55 @@ static void one_shard_more_wanted(void)
 
 #define P(p) (1u << (p))
 
+static void place(const char *zones, const char *nodes)
+{
+    static char text[12][3];
+
+    for (size_t i = 0; i < 6; i++) {
+        snprintf(text[i], sizeof(text[i]), "%c", zones[i]);
+        snprintf(text[6 + i], sizeof(text[i]), "n%c", nodes[i]);
+        world.members[i].zone = zones[i] == '-' ? NULL : text[i];
+        world.members[i].node = nodes[i] == '-' ? NULL : text[6 + i];
+    }
+}
+
+static void two_zones(void)
+{
+    place("aabbba", "------");
+}
+
+static void crowded_zone(void)
+{
+    place("aabbbc", "------");
+}
+
+static void crowded_node(void)
+{
+    place("------", "012314");
+}
+
+static void no_snapshot(void)
+{
+    views[2].rdb_save_failed = true;
+}
+
+static void no_log(void)
+{
+    views[2].aof_write_failed = true;
+}
+
+static void full_memory(void)
+{
+    views[1].max_memory = 100 << 20;
+    views[1].used_memory = 85 << 20;
+}
+
+static void some_memory(void)
+{
+    full_memory();
+    views[1].used_memory = 84 << 20;
+}
+
 static const struct row {
     const char *name;
     void (*hurt)(void);
@@ -347,6 +396,15 @@ static const struct row {
     { "a replica that voters do not know", unknown_as_replica, REDIS_DEGRADED, 16384, P(P_REPLICAS) | P(P_CONSENSUS),
       P_REPLICAS, "most masters do not know redis-4" },
     { "a master that loads does not serve", loading, REDIS_PARTIAL, 10923, P(P_STATE), P_STATE, "redis-1 is loading" },
+    { "two zones: half of the masters must be in one", two_zones, REDIS_HEALTHY, 16384, 0, P_SPREAD, "" },
+    { "a zone with two of three masters", crowded_zone, REDIS_HEALTHY, 16384, P(P_SPREAD), P_SPREAD,
+      "zone a has 2 of 3 masters: without it nobody is elected" },
+    { "a master beside its only replica", crowded_node, REDIS_HEALTHY, 16384, P(P_SPREAD), P_SPREAD,
+      "redis-1 and all its replicas are in node n1" },
+    { "a snapshot that failed", no_snapshot, REDIS_HEALTHY, 16384, P(P_DISK), P_DISK, "redis-2 could not write its last snapshot" },
+    { "a log that fails", no_log, REDIS_HEALTHY, 16384, P(P_DISK), P_DISK, "redis-2 could not write its append-only file" },
+    { "memory at its limit", full_memory, REDIS_HEALTHY, 16384, P(P_ROOM), P_ROOM, "redis-1 uses more than 85 % of its 100 MiB" },
+    { "memory below it", some_memory, REDIS_HEALTHY, 16384, 0, P_ROOM, "" },
     { "fewer owners than shards", one_shard_more_wanted, REDIS_DEGRADED, 16384, P(P_OWNERSHIP), P_OWNERSHIP,
       "3 masters own slots, 4 shards are wanted" },
 };
