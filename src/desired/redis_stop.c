@@ -22,7 +22,9 @@ static const char script[] =
     "  [ $n -ne %3$d ] || hand_over\n"
     "  sleep 0.5\n"
     "  n=$((n + 1))\n"
-    "done\n";
+    "done\n"
+    /* clients that still ask here are told where to go, instead of being cut off */
+    "[ $n -eq 0 ] || sleep 2\n";
 
 enum {
     OPERATOR_TRIES = 24,      /* 12 s: the operator looks, asks, and asks once more */

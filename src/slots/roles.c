@@ -11,7 +11,7 @@
 
 enum {
     FAILOVER_MS = 7000, /* Redis gives up a manual failover after 5 s */
-    LOOK_MS = 100,
+    LOOK_MS = 200, /* a failover takes a fifth of that */
     QUIET_MS = 15000,     /* between steps that nobody waits for */
     QUIET_MAX_MS = 960000, /* the same, after tries in vain */
 };

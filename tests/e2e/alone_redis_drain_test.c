@@ -1,0 +1,229 @@
+/*
+ * Nodes that go and pods that end, announced: masters hand over first, under the ledger. A zone that goes
+ * without a word, with the majority in it. Disturbs everybody on the cluster. Needs nodes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/witness.h"
+
+enum { ROLES_S = 90, RECOVERY_S = 180, UNPROMISED_MS = 3000 };
+
+static const char *node_of(struct e2e *t, const char *pod)
+{
+    const char *node = json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s", pod)), "spec.nodeName");
+
+    return node ? node : "";
+}
+
+static int masters_on(struct e2e *t, const char *node)
+{
+    struct redis_nodes n;
+    int here = 0;
+
+    redis_nodes_get(t, "fraud", &n);
+    for (int i = 0; i < n.n_masters; i++)
+        here += str_eq(node_of(t, n.masters[i]), node);
+    return here;
+}
+
+static void set_cordon(struct e2e *t, const char *node, bool on)
+{
+    e2e_patch(t, e2e_fmt(t, "nodes/%s", node), on ? "{spec: {unschedulable: true}}" : "{spec: {unschedulable: null}}");
+}
+
+/* A cluster in order, watched, written to; the node of some master. */
+static const char *begin(struct e2e *t, struct witness *v)
+{
+    struct redis_nodes n;
+
+    witness_bring_up(t, e2e_redis_service);
+    witness_start(t, v);
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 3000);
+    redis_nodes_get(t, "fraud", &n);
+    E2E_CHECK(t, n.n_masters == 3, NULL, "%d masters", n.n_masters);
+    return node_of(t, n.masters[0]);
+}
+
+/* Every slot was served all the time: whoever stopped had handed over. (A look in the very moment of a hand-over
+ * sees two owners: the status may say Partial then, for as long as it takes to look again.) */
+static void check_served(struct e2e *t, const struct witness *v)
+{
+    E2E_CHECK(t, !strstr(v->states, "Down"), NULL, "the states were: %s", v->states);
+}
+
+static void await_no_master_on(struct e2e *t, struct witness *v, const char *node)
+{
+    int64_t end_ms = e2e_deadline_ms(ROLES_S);
+
+    while (masters_on(t, node) > 0) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%d masters are still on %s", masters_on(t, node), node);
+        witness_look(t, v);
+        e2e_sleep_ms(t, 50);
+    }
+}
+
+static void cordoned(struct e2e *t)
+{
+    struct witness v = { 0 };
+    const char *node = begin(t, &v);
+    int64_t from_ms = loop_now_ms();
+
+    ledger_phase(t, "cordoned");
+    set_cordon(t, node, true);
+    await_no_master_on(t, &v, node);
+    e2e_note(t, "no master on %s %.1f s after it was cordoned", node, (double)(loop_now_ms() - from_ms) / 1000);
+    witness_recovery(t, &v, RECOVERY_S);
+    set_cordon(t, node, false);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
+static const char *drain_script =
+    "kubectl drain \"$1\" --ignore-daemonsets --delete-emptydir-data --force --timeout=170s >\"$2\" 2>&1; echo \"exit $?\" >>\"$2\"";
+
+/* As a person does it: cordon, then evictions, which the budget lets through one by one. */
+static void drained(struct e2e *t)
+{
+    struct witness v = { 0 };
+    const char *node = begin(t, &v), *out = NULL;
+    const char *log = e2e_fmt(t, "%s/drain-%s.log", getenv("E2E_LOGS") ? getenv("E2E_LOGS") : "/tmp", t->ns);
+    const char *background[] = { "sh", "-c", e2e_fmt(t, "(%s) </dev/null >/dev/null 2>&1 &", drain_script), "sh", node, log, NULL };
+    int64_t from_ms = loop_now_ms(), end_ms = e2e_deadline_ms(RECOVERY_S);
+
+    ledger_phase(t, "drained");
+    E2E_CHECK(t, e2e_run(t, background, NULL, NULL) == 0, NULL, "kubectl drain did not start");
+    do {
+        witness_look(t, &v);
+        e2e_sleep_ms(t, 100);
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "kubectl drain does not end:\n%s", out);
+        e2e_run(t, (const char *const[]){ "cat", log, NULL }, NULL, &out);
+    } while (!strstr(out, "exit "));
+    set_cordon(t, node, false);
+    e2e_run(t, (const char *const[]){ "rm", "-f", log, NULL }, NULL, NULL);
+    E2E_CHECK(t, strstr(out, "exit 0"), NULL, "kubectl drain failed:\n%s", out);
+    e2e_note(t, "drained in %.1f s", (double)(loop_now_ms() - from_ms) / 1000);
+    witness_recovery(t, &v, RECOVERY_S);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void one_pod_ends(struct e2e *t, bool with_operator)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    begin(t, &v);
+    redis_nodes_get(t, "fraud", &n);
+    if (!with_operator) {
+        operator_kill(t->operators[0]);
+        t->operators[0] = NULL;
+    }
+    ledger_phase(t, "pod ends");
+    e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[0]));
+    witness_for(t, &v, with_operator ? 5000 : 25000);
+    if (!with_operator)
+        operator_start(t, NULL);
+    witness_recovery(t, &v, RECOVERY_S);
+    struct ledger_phase p = ledger_phase_get(t, "pod ends");
+    e2e_note(t, "longest gap of writes %lld ms", (long long)p.longest_gap_ms);
+    /* an election takes a node timeout of 5 s and more: this was a hand-over */
+    E2E_CHECK(t, p.longest_gap_ms < 4000, NULL, "the shard stood still for %lld ms", (long long)p.longest_gap_ms);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void pod_deleted(struct e2e *t)
+{
+    one_pod_ends(t, true);
+}
+
+static void pod_deleted_alone(struct e2e *t)
+{
+    one_pod_ends(t, false);
+}
+
+/* By hand, while no operator can repair it: a second master on the node of the first. */
+static const char *put_two_on_a_node(struct e2e *t)
+{
+    int64_t end_ms = e2e_deadline_ms(60);
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; loop_now_ms() < end_ms; i = (i + 1) % pods.n) {
+        const char *node = node_of(t, pods.names[i]);
+
+        if (masters_on(t, node) == 2)
+            return node;
+        if (masters_on(t, node) == 1) {
+            redis_ask(t, "fraud", pods.ips[i], "cluster failover");
+            e2e_sleep_ms(t, 1000);
+        }
+    }
+    e2e_fail(t, NULL, "no two masters on one node");
+}
+
+static void repaired(struct e2e *t)
+{
+    struct witness v = { 0 };
+    const char *node;
+
+    begin(t, &v);
+    operator_kill(t->operators[0]);
+    t->operators[0] = NULL;
+    node = put_two_on_a_node(t);
+    operator_start(t, NULL);
+    int64_t from_ms = loop_now_ms(), end_ms = e2e_deadline_ms(ROLES_S);
+    while (masters_on(t, node) > 1) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "two masters stay on %s", node);
+        e2e_sleep_ms(t, 100);
+    }
+    e2e_note(t, "one of two masters left %s after %.1f s", node, (double)(loop_now_ms() - from_ms) / 1000);
+    witness_recovery(t, &v, RECOVERY_S);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
+/* T16. Nobody is left to elect. As long as the machine may run, nothing is taken over; a person says that it is off. */
+static void zone_lost(struct e2e *t)
+{
+    struct witness v = { 0 };
+    const char *node;
+
+    begin(t, &v);
+    operator_kill(t->operators[0]);
+    t->operators[0] = NULL;
+    node = put_two_on_a_node(t);
+    int64_t from_ms = loop_now_ms();
+    e2e_patch(t, e2e_fmt(t, "nodes/%s", node), "{metadata: {annotations: {sim.everserve.dev/fault: lost}}}");
+    operator_start(t, NULL);
+    witness_for(t, &v, 20000);
+    E2E_CHECK(t, !str_eq(v.last, "Healthy") && !str_eq(v.last, "Degraded"), NULL, "two of three masters are lost, and it is %s", v.last);
+    e2e_note(t, "%s", json_get_str(e2e_condition(e2e_get(t, "inferenceservices/fraud"), "RedisReady"), "message"));
+    int64_t said_ms = loop_now_ms(), end_ms = e2e_deadline_ms(RECOVERY_S);
+    e2e_patch(t, e2e_fmt(t, "nodes/%s", node),
+              "{spec: {taints: [{key: node.kubernetes.io/out-of-service, value: nodeshutdown, effect: NoExecute}]}}");
+    while (!str_eq(v.last, "Healthy") && !str_eq(v.last, "Degraded")) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "not served again; states were: %s", v.states);
+        witness_look(t, &v);
+        e2e_sleep_ms(t, 200);
+    }
+    e2e_note(t, "served again %.1f s after the taint", (double)(loop_now_ms() - said_ms) / 1000);
+    e2e_patch(t, e2e_fmt(t, "nodes/%s", node), "{spec: {taints: null}, metadata: {annotations: {sim.everserve.dev/fault: null}}}");
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static const struct e2e_test tests[] = {
+    { "a cordoned node's masters hand over", cordoned, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "a node is drained by kubectl", drained, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_KUBECTL },
+    { "a master's pod is deleted: it hands over first", pod_deleted, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "the same while no operator runs", pod_deleted_alone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "two masters on a node: one leaves in a quiet second", repaired, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "T16: a zone with two of three masters is lost", zone_lost, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+};
+
+int main(void)
+{
+    return e2e_main("redis-drain", tests, COUNT(tests));
+}
