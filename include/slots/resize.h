@@ -74,7 +74,8 @@ enum resize_action {
 
 struct resize_move {
     uint16_t slot;
-    size_t source, target; /* members: source owns the slot by its own row */
+    size_t source, target; /* members: source owns the slot by its own row ... */
+    bool back;             /* ... but here, where target does, and gets keys back (healing) */
 };
 
 /* At most so many slots in a step; of several pairs in turn. */

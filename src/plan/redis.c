@@ -108,6 +108,21 @@ static const struct slot_set *accepted_loss(const struct walk *w, struct slot_se
     return text && slot_set_parse(text, out, &e) == 0 ? out : NULL;
 }
 
+static void take_moves(struct walk *w, const struct heal_step *s)
+{
+    struct redis_outcome *r = &w->p->redis;
+
+    r->mending = true;
+    r->step = heal_action_name(s->action);
+    r->moves = xcalloc(s->n_moves, sizeof(*r->moves));
+    r->n_moves = s->n_moves;
+    for (size_t i = 0; i < s->n_moves; i++)
+        r->moves[i] = (struct resize_move){ .slot = s->moves[i].slot, .source = s->moves[i].source,
+                                            .target = s->moves[i].target, .back = s->moves[i].how == HEAL_BACK };
+    walk_act(w, ACT_MOVE, "heal");
+    walk_look_again(w, s->again_ms);
+}
+
 static enum verdict_of_rule heal(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;
@@ -129,6 +144,8 @@ static enum verdict_of_rule heal(struct walk *w)
         how = walk_stall(w, RULE_HOLD, "RedisNeedsYou", "%s", s.reason);
     else if (s.action == HEAL_WAIT && r->resize.shards)
         walk_look_again(w, s.again_ms); /* the resize looks for itself whether it can go on */
+    else if (s.action == HEAL_MOVE)
+        take_moves(w, &s);
     else if (s.action != HEAL_NONE)
         walk_redis_step(w, &s.commands, heal_action_name(s.action), s.again_ms);
     heal_step_done(&s);

@@ -63,7 +63,7 @@ static void add_move(struct resize *z, uint16_t slot, size_t source, size_t targ
     if (!z->out->moves)
         z->out->moves = xcalloc(RESIZE_MOVES_MAX, sizeof(*z->out->moves));
     if (z->out->n_moves < RESIZE_MOVES_MAX)
-        z->out->moves[z->out->n_moves++] = (struct resize_move){ slot, source, target };
+        z->out->moves[z->out->n_moves++] = (struct resize_move){ slot, source, target, false };
 }
 
 /* --- half moved --- */
