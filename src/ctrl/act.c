@@ -59,11 +59,6 @@ static void step_redis(struct pass *p)
     p->apply = redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);
 }
 
-static void move_later(struct pass *p)
-{
-    pass_end(p, NULL, 5000);
-}
-
 static void next(struct pass *p)
 {
     static void (*const run[])(struct pass *p) = {
@@ -71,7 +66,7 @@ static void next(struct pass *p)
         [ACT_DELETE] = child_delete,
         [ACT_REDIS] = step_redis,
         [ACT_POD_DELETE] = pod_delete,
-        [ACT_MOVE] = move_later,
+        [ACT_MOVE] = move_slots,
     };
 
     if (p->next_action < p->plan.n_actions) {

@@ -53,6 +53,7 @@ void passes_cancel(struct ctrl *c)
         kube_cancel(p->call);
         redis_probe_cancel(p->probe);
         redis_apply_cancel(p->apply);
+        redis_move_cancel(p->move);
         free_pass(p);
         c->n_passes--;
     }

@@ -1,0 +1,118 @@
+/*
+ * One batch of slots that a resize moves. What came of it is kept for the pace of the next; where the slots are,
+ * the next snapshot tells.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "redis/move.h"
+#include "shell.h"
+
+enum {
+    BATCH_MS = 1000,  /* the status shows progress once a second */
+    GRACE_MS = 15000, /* a large key takes its time */
+};
+
+static const char *pod_of(const struct pass *p, size_t i)
+{
+    return i < p->o.redis.expected.n_members ? p->members[i].pod : "?";
+}
+
+static void add(struct metric *m, int64_t n)
+{
+    metric_set(m, metric_value(m) + (double)n);
+}
+
+static void count(struct ctrl_metrics *m, const struct move_report *r)
+{
+    add(m->slots_moved, (int64_t)r->n_done);
+    add(m->keys_moved, r->keys);
+    add(m->bytes_moved, r->bytes);
+}
+
+static int conflict_in(const struct pass *p, const struct move_report *r)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->states[i] == MOVE_CONFLICT)
+            return p->plan.redis.moves[i].slot + 1;
+    return 0;
+}
+
+static void remember(struct pass *p, const struct move_report *r)
+{
+    struct redis_moving *m = &p->track->moving;
+
+    m->pace = r->pace;
+    m->conflict_slot = conflict_in(p, r);
+    m->not_before_ms = 0;
+    if (r->elapsed_ms > 0) {
+        m->keys_per_second = r->keys * 1000 / r->elapsed_ms;
+        m->slots_per_second = (int64_t)r->n_done * 1000 / r->elapsed_ms;
+    }
+    snprintf(m->error, sizeof(m->error), "%s", r->error);
+    if (!r->error[0]) {
+        pace_worked(&m->pace);
+        return;
+    }
+    (void)pace_failed(&m->pace);
+    m->not_before_ms = loop_now_ms() + pace_wait_ms(&m->pace);
+    log_warn("a batch of slots ended early", F("service", p->key), F("pod", pod_of(p, r->member)), F("slot", r->slot),
+             F("error", r->error), F("meaning", reply_class_name(r->what)));
+}
+
+static void on_moved(void *arg, const struct move_report *r)
+{
+    struct pass *p = arg;
+
+    p->move = NULL;
+    count(&p->c->m, r);
+    remember(p, r);
+    log_debug("slots moved", F("service", p->key), F("slots", r->n_done), F("keys", r->keys), F("ms", r->elapsed_ms));
+    act_next(p);
+}
+
+/* Every master hears of the new owners. at[i] is where member i stands in the list. */
+static size_t list_masters(const struct pass *p, struct move_member *list, size_t *at)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->o.redis.expected.n_members; i++) {
+        const struct view_row *me = p->views[i].reach == REACH_OK ? view_myself(&p->views[i]) : NULL;
+
+        if (!me || !(me->flags & NODE_MASTER) || p->members[i].parting)
+            continue;
+        at[i] = n;
+        list[n] = (struct move_member){ .at = { .ip = p->members[i].ip, .port = p->members[i].port } };
+        memcpy(list[n++].id, me->id, sizeof(me->id));
+    }
+    return n;
+}
+
+void move_slots(struct pass *p)
+{
+    const struct redis_outcome *r = &p->plan.redis;
+    size_t n = p->o.redis.expected.n_members, n_masters;
+    AUTO_FREE struct move_member *masters = xcalloc(n, sizeof(*masters));
+    AUTO_FREE struct move_slot *slots = xcalloc(r->n_moves, sizeof(*slots));
+    AUTO_FREE size_t *at = xcalloc(n, sizeof(*at));
+    struct redis_auth auth = { .password = p->track->password };
+    struct move_limits limits = { .pace = p->track->moving.pace, .deadline_ms = BATCH_MS, .grace_ms = GRACE_MS,
+                                  .node_timeout_ms = p->o.redis.expected.node_timeout_ms };
+    struct err e;
+
+    if (!ctrl_may_write(p->c)) {
+        err_set(&e, ERR_RETRY, "not the leader any more: no slot is moved");
+        pass_end(p, &e, -1);
+        return;
+    }
+    if (!limits.pace.keys)
+        limits.pace = pace_start(ENGINE_LEGACY);
+    n_masters = list_masters(p, masters, at);
+    for (size_t i = 0; i < r->n_moves; i++)
+        slots[i] = (struct move_slot){ .slot = r->moves[i].slot, .how = MOVE_SLOT, .source = at[r->moves[i].source],
+                                       .target = at[r->moves[i].target] };
+    metric_inc(p->c->m.redis_commands);
+    p->move = redis_move_start(p->c->loop, masters, n_masters, slots, r->n_moves, &auth, &limits, on_moved, p);
+}
