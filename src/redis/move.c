@@ -192,10 +192,15 @@ static struct lane *lane_for(struct redis_move *m, const struct move_slot *s)
 }
 
 /* A target raises its epoch; a source must not, while a slot of its own is taken by somebody else. */
-static bool is_both(const struct redis_move *m, const struct move_slot *s)
+static bool takes(const struct work *w)
 {
-    for (size_t i = 0; i < m->n_lanes && s->how == MOVE_SLOT; i++)
-        if (m->lanes[i].how == MOVE_SLOT && (m->lanes[i].source == s->target || m->lanes[i].target == s->source))
+    return w->what.how == MOVE_SLOT && w->from < HAND_OTHERS;
+}
+
+static bool is_both(const struct redis_move *m, const struct work *w)
+{
+    for (size_t i = 0; i < m->n_lanes && takes(w); i++)
+        if (m->lanes[i].takes && (m->lanes[i].source == w->what.target || m->lanes[i].target == w->what.source))
             return true;
     return false;
 }
@@ -227,9 +232,10 @@ static void share_out(struct redis_move *m, const struct node_view *views)
             refuse(m, w, &why);
             continue;
         }
-        if (is_both(m, &w->what))
+        if (is_both(m, w))
             continue;
         w->lane = lane_for(m, &w->what);
+        w->lane->takes = w->lane->takes || takes(w);
         w->lane->queue[w->lane->n_queue++] = i;
     }
     free(ids);

@@ -89,6 +89,7 @@ struct lane {
     size_t cursor, n_moving; /* HAND_KEYS: the next of the window, and how many are at it */
     struct work *big;        /* has a big key on its way, or waiting to be alone */
     struct loop_timer *timer; /* the next window, or the step that it waited for */
+    bool takes;              /* some slot changes its owner in this batch */
     bool running, dead, waits; /* waits: for committing */
 };
 void lane_init(struct lane *lane);

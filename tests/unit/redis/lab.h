@@ -3,6 +3,7 @@
  *
  * Each node has its own directory below one temporary directory; servers die with the test
  * (PR_SET_PDEATHSIG) and are ended by pid. Without redis-server on PATH lab_has_redis is false.
+ * LAB_SERVER=FILE takes another release.
  */
 #ifndef TESTS_LAB_H
 #define TESTS_LAB_H
@@ -101,7 +102,7 @@ static inline void lab_exec(const struct lab *l, size_t i)
                12 * sizeof(*args));
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(open("/dev/null", O_RDWR), STDOUT_FILENO);
-    execvp("redis-server", (char *const *)(uintptr_t)args);
+    execvp(getenv("LAB_SERVER") ? getenv("LAB_SERVER") : "redis-server", (char *const *)(uintptr_t)args);
     _exit(127);
 }
 
