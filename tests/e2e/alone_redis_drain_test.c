@@ -16,6 +16,13 @@ static const char *node_of(struct e2e *t, const char *pod)
     return node ? node : "";
 }
 
+static const char *ip_of(struct e2e *t, const char *pod)
+{
+    const char *ip = json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s", pod)), "status.podIP");
+
+    return ip ? ip : "";
+}
+
 static int masters_on(struct e2e *t, const char *node)
 {
     struct redis_nodes n;
@@ -214,12 +221,37 @@ static void zone_lost(struct e2e *t)
     witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
 }
 
+/* T10. A master hears everybody on the bus and is heard by nobody whom it calls; clients notice nothing. It must not
+ * be replaced, nor replace anybody, and no write may be lost. */
+static void one_way_bus(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_nodes before, after;
+
+    begin(t, &v);
+    redis_nodes_get(t, "fraud", &before);
+    ledger_phase(t, "one way");
+    e2e_patch(t, e2e_fmt(t, "pods/%s", before.masters[0]), "{metadata: {annotations: {sim.everserve.dev/fault: mute-bus}}}");
+    witness_for(t, &v, 20000);
+    const char *rows = redis_ask(t, "fraud", ip_of(t, before.masters[0]), "cluster nodes");
+    E2E_CHECK(t, rows && strstr(rows, "disconnected"), NULL, "its links to the others stand:\n%s", rows ? rows : "no answer");
+    e2e_note(t, "states with a one-way bus: %s; %s", v.states,
+             json_get_str(e2e_condition(e2e_get(t, "inferenceservices/fraud"), "RedisReady"), "message"));
+    E2E_CHECK(t, !strstr(v.states, "Down"), NULL, "the states were: %s", v.states);
+    e2e_patch(t, e2e_fmt(t, "pods/%s", before.masters[0]), "{metadata: {annotations: {sim.everserve.dev/fault: null}}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", RECOVERY_S);
+    redis_nodes_get(t, "fraud", &after);
+    e2e_note(t, "%s was master and is %s", before.masters[0], str_eq(before.masters[0], after.masters[0]) ? "still" : "not any more, perhaps");
+    witness_check_ledger(t, 0, 0);
+}
+
 static const struct e2e_test tests[] = {
     { "a cordoned node's masters hand over", cordoned, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "a node is drained by kubectl", drained, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_KUBECTL },
     { "a master's pod is deleted: it hands over first", pod_deleted, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "the same while no operator runs", pod_deleted_alone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "two masters on a node: one leaves in a quiet second", repaired, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "T10: one master's bus works one way only", one_way_bus, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "T16: a zone with two of three masters is lost", zone_lost, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
 };
 

@@ -182,6 +182,23 @@ int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e)
     return netlink_set_up(n->nl, p->link, up, e);
 }
 
+int net_mute_bus(const struct net *n, const struct net_pod *p, bool on, struct err *e)
+{
+    enum { BUS_PORT = 16379 };
+    int fd = -1, rc;
+
+    if (p->ns < 0 || setns(p->ns, CLONE_NEWNET) < 0)
+        return err_set(e, ERR_ABSENT, "no network");
+    rc = netlink_open(&fd, e);
+    if (setns(n->own_ns, CLONE_NEWNET) < 0)
+        abort();
+    if (rc == 0)
+        rc = netlink_mute_port(fd, BUS_PORT, on, e);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 void net_del_pod(struct net_pod *p)
 {
     /* The kernel takes the cable away with the namespace, in its own time; asking it to would take us 20 ms. */

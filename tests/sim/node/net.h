@@ -45,6 +45,8 @@ int net_set_node(struct net *n, int node, bool up, struct err *e) MUST_USE; /* i
 void net_node_ip(const struct net *n, int node, char ip[16]);
 
 int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e) MUST_USE;
+/* Its Redis bus: what it sends to others' vanishes, what they send is answered. */
+int net_mute_bus(const struct net *n, const struct net_pod *p, bool on, struct err *e) MUST_USE;
 int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e) MUST_USE;
 void net_del_pod(struct net_pod *p); /* when nothing runs in it any more */
 

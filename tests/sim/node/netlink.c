@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -203,4 +204,18 @@ int netlink_add_default_route(int fd, uint32_t gateway, struct err *e)
                          .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST };
     attr_add(&r, RTA_GATEWAY, &wire, sizeof(wire));
     return request_send(fd, &r, "add route", e);
+}
+
+int netlink_mute_port(int fd, uint16_t port, bool on, struct err *e)
+{
+    struct fib_rule_port_range range = { port, port };
+    uint8_t tcp = IPPROTO_TCP;
+    struct request r;
+    struct fib_rule_hdr *h = request_init(&r, on ? RTM_NEWRULE : RTM_DELRULE, on ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*h));
+
+    h->family = AF_INET;
+    h->action = FR_ACT_BLACKHOLE;
+    attr_add(&r, FRA_IP_PROTO, &tcp, sizeof(tcp));
+    attr_add(&r, FRA_DPORT_RANGE, &range, sizeof(range));
+    return request_send(fd, &r, "mute port", e);
 }

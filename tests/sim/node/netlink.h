@@ -26,4 +26,7 @@ int netlink_set_master(int fd, const char *name, const char *bridge, struct err 
 int netlink_add_addr(int fd, const char *name, uint32_t addr, int prefix, struct err *e) MUST_USE;
 int netlink_add_default_route(int fd, uint32_t gateway, struct err *e) MUST_USE;
 
+/* Whatever leaves the namespace for this TCP port vanishes; what comes from it is answered. */
+int netlink_mute_port(int fd, uint16_t port, bool on, struct err *e) MUST_USE;
+
 #endif

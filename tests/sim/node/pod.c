@@ -177,6 +177,9 @@ static void fault_step(struct pod *p)
     }
     if ((str_eq(want, "cut") || str_eq(p->fault, "cut")) && net_set_pod(&p->node->w->net, &p->net, !str_eq(want, "cut"), &e) < 0)
         log_warn("pod's cable", F("pod", p->name), F("error", e.msg));
+    if ((str_eq(want, "mute-bus") || str_eq(p->fault, "mute-bus")) &&
+        net_mute_bus(&p->node->w->net, &p->net, str_eq(want, "mute-bus"), &e) < 0)
+        log_warn("pod's bus", F("pod", p->name), F("error", e.msg));
     log_info("pod fault", F("pod", p->name), F("was", p->fault), F("now", want));
     snprintf(p->fault, sizeof(p->fault), "%s", want);
 }

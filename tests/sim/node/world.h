@@ -13,7 +13,7 @@
 #include "sim/node/objects.h"
 #include "sim/node/reap.h"
 
-/* On a Node: lost, cut, frozen. On a Pod: kill (each new value once), pause, cut. */
+/* On a Node: lost, cut, frozen. On a Pod: kill (each new value once), pause, cut, mute-bus. */
 #define FAULT_ANNOTATION "sim.everserve.dev/fault"
 
 enum node_fault {
