@@ -64,12 +64,17 @@ bool heal_was_linked(const struct heal *h, size_t i)
            !has_other_history(h, i, h->m.me[i]->master_id);
 }
 
-/* A copy: it has, or had, its master's data, and is not in the middle of getting it. */
+/* A copy: it has, or had, its master's data, and is not in the middle of getting it. It can only take over what
+ * it knows as its master's. */
 static bool has_copy(const struct heal *h, size_t i, const char *master_id)
 {
     const struct node_view *v = &h->m.views[i];
+    const struct view_row *master = heal_is_up(h, i) ? view_find(v, master_id) : NULL;
 
-    return heal_is_up(h, i) && h->m.me[i]->flags & NODE_REPLICA && str_eq(h->m.me[i]->master_id, master_id) &&
+    if (!master || master->n_ranges == 0)
+        return false;
+
+    return h->m.me[i]->flags & NODE_REPLICA && str_eq(h->m.me[i]->master_id, master_id) &&
            v->is_replica && !v->sync_in_progress && !v->loading && !has_other_history(h, i, master_id) &&
            (heal_was_linked(h, i) || v->keys > 0);
 }
@@ -117,10 +122,27 @@ static void find_heir(struct heal *h, struct heal_loss *loss)
     }
 }
 
-static void add_loss(struct heal *h, const struct node_view *v, const struct view_row *row)
+/* As whoever knows it latest has it. */
+static struct slot_set latest_slots(const struct heal *h, const char *id, uint64_t *epoch)
 {
-    struct heal_loss loss = { .id = row->id, .slots = view_row_slots(v, row) };
+    struct slot_set slots = { { 0 } };
 
+    for (size_t i = 0; i < h->m.n; i++) {
+        const struct view_row *row = heal_is_up(h, i) ? view_find(&h->m.views[i], id) : NULL;
+
+        if (!row || (*epoch && row->epoch <= *epoch))
+            continue;
+        *epoch = row->epoch;
+        slots = view_row_slots(&h->m.views[i], row);
+    }
+    return slots;
+}
+
+static void add_loss(struct heal *h, const struct view_row *row)
+{
+    struct heal_loss loss = { .id = row->id };
+
+    loss.slots = latest_slots(h, row->id, &loss.epoch);
     slot_set_minus(&loss.slots, &h->m.claimed);
     if (slot_set_count(&loss.slots) == 0)
         return; /* others have them: old news */
@@ -132,6 +154,21 @@ static void add_loss(struct heal *h, const struct node_view *v, const struct vie
     h->losses[h->n_losses++] = loss;
 }
 
+/* Of two who are gone the later one owned a slot. */
+static void drop_outdated(struct heal *h)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < h->n_losses; i++)
+        for (size_t k = 0; k < h->n_losses; k++)
+            if (h->losses[k].epoch > h->losses[i].epoch)
+                slot_set_minus(&h->losses[i].slots, &h->losses[k].slots);
+    for (size_t i = 0; i < h->n_losses; i++)
+        if (slot_set_count(&h->losses[i].slots) > 0)
+            h->losses[kept++] = h->losses[i];
+    h->n_losses = kept;
+}
+
 void heal_find_losses(struct heal *h)
 {
     for (size_t i = 0; i < h->m.n; i++) {
@@ -140,8 +177,9 @@ void heal_find_losses(struct heal *h)
         for (size_t r = 0; heal_is_up(h, i) && r < v->n_rows; r++)
             if (v->rows[r].flags & NODE_MASTER && v->rows[r].n_ranges && !(v->rows[r].flags & NODE_HANDSHAKE) &&
                 merged_find(&h->m, v->rows[r].id) == MERGED_NONE && !is_listed(h, v->rows[r].id))
-                add_loss(h, v, &v->rows[r]);
+                add_loss(h, &v->rows[r]);
     }
+    drop_outdated(h);
 }
 
 bool heal_is_accepted(const struct heal *h, const struct slot_set *slots)

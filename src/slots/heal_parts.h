@@ -17,6 +17,7 @@
 struct heal_loss {
     const char *id;
     struct slot_set slots; /* that nobody else owns */
+    uint64_t epoch;        /* the latest that anybody knows of it */
     size_t pod;            /* the silent member that has this id; MERGED_NONE: none has it any more */
     size_t heir;           /* the best copy that answers; MERGED_NONE */
     size_t n_heirs;

@@ -14,12 +14,22 @@
 
 #define SEEDS 60
 
-/* SEEDS=5000 in the environment for a long look. */
+static uint64_t number_from(const char *name, uint64_t fallback)
+{
+    const char *env = getenv(name);
+
+    return env ? strtoull(env, NULL, 10) : fallback;
+}
+
+/* In the environment: SEEDS=5000 for a long look, FROM=1243 SEEDS=1244 for one of them. */
+static uint64_t first_seed(void)
+{
+    return number_from("FROM", 0);
+}
+
 static uint64_t n_seeds(void)
 {
-    const char *env = getenv("SEEDS");
-
-    return env ? strtoull(env, NULL, 10) : SEEDS;
+    return number_from("SEEDS", SEEDS);
 }
 
 struct sim {
@@ -210,7 +220,7 @@ static void forming_survives_crashes(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
+    for (uint64_t seed = first_seed(); seed < n_seeds(); seed++) {
         sim_start(seed);
         for (int i = 0; i < 20 && !sim.bootstrapped; i++) {
             run(&sim, 500, false);
@@ -225,7 +235,7 @@ static void mending_converges(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
+    for (uint64_t seed = first_seed(); seed < n_seeds(); seed++) {
         sim_start(seed);
         expect_calm(&sim, seed);
         for (int i = 0; i < 30; i++) {
@@ -242,7 +252,7 @@ static void a_move_of_all_changes_no_role(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
+    for (uint64_t seed = first_seed(); seed < n_seeds(); seed++) {
         int masters[W_PODS];
 
         sim_start(seed);
@@ -321,7 +331,7 @@ static void lost_majorities_are_mended(void **state)
     (void)state;
 
     n_forced = 0;
-    for (uint64_t seed = 0; seed < n_seeds(); seed++) {
+    for (uint64_t seed = first_seed(); seed < n_seeds(); seed++) {
         sim_start(seed);
         if (sim.w.replicas == 0)
             continue;
@@ -343,7 +353,7 @@ static void lost_majorities_are_mended(void **state)
                 fail_msg("seed %llu: %lld ms of writes given up", (unsigned long long)seed, (long long)sim.w.forced_loss_ms);
         }
     }
-    assert_true(n_forced > 10);
+    assert_true(n_forced > 10 || first_seed());
 }
 
 int main(void)
