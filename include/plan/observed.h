@@ -15,6 +15,7 @@
 #include "slots/roll.h"
 #include "slots/heal.h"
 #include "slots/roles.h"
+#include "slots/settings.h"
 #include "slots/pace.h"
 #include "slots/resize.h"
 #include "slots/verdict.h"
@@ -75,6 +76,8 @@ struct redis_seen {
     struct settle settle;          /* from the last pass */
     struct heal_memory heal;       /* the same */
     struct roles_memory roles;     /* the same */
+    struct settings_memory settings; /* the same */
+    const struct settings *shown;  /* one per member; NULL: not asked in this pass */
     struct redis_moving moving;    /* the same */
     struct redis_progress progress; /* the same */
     enum secret_state secret;
@@ -119,5 +122,8 @@ void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n
 void members_mark_roll(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set,
                        const struct roll_plan *roll);
 void members_free(struct member *m, size_t n);
+
+/* What running servers should be told of the redis.conf of this service; settings_done afterwards. */
+void redis_settings_wanted(const struct isvc *s, struct settings *out);
 
 #endif

@@ -54,6 +54,7 @@ struct redis_outcome {
     struct settle settle;     /* to hand in again at the next pass */
     struct heal_memory heal;  /* the same */
     struct roles_memory roles; /* the same */
+    struct settings_memory settings; /* the same */
     bool bootstrapped;        /* to be written to status ... */
     struct form_plan plan;    /* ... with this; owned */
     struct entrypoint entrypoint; /* to be written to status */

@@ -57,7 +57,7 @@ struct settings_memory {
         uint32_t member;       /* who took it first */
         bool taken, refused;
         int64_t at_ms;
-        char why[100];
+        char why[160];
     } items[SETTINGS_KEPT];
     uint64_t asked; /* settings_hash of those that were asked for last */
     int64_t asked_ms;
@@ -77,7 +77,7 @@ struct settings_step {
     struct commands commands; /* CONFIG SET, one setting each; at most 16 */
     bool untested;            /* some value is held by nobody yet: it goes into no file */
     char key[SETTING_NAME_SIZE]; /* the first that was refused; "": none */
-    char why[100];
+    char why[160];
 };
 
 void settings_step(const struct settings_input *in, struct settings_memory *m, struct settings_step *out);

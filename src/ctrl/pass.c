@@ -17,6 +17,7 @@ static void free_pass(struct pass *p)
     plan_done(&p->plan);
     latch_done(&p->o.redis.latch);
     views_free(p->views, p->n_views);
+    settings_drop(p);
     members_free(p->members, p->o.redis.expected.n_members);
     for (size_t i = 0; i < p->n_pods; i++)
         pod_done(&p->pods[i]);
@@ -54,6 +55,7 @@ void passes_cancel(struct ctrl *c)
         redis_probe_cancel(p->probe);
         redis_apply_cancel(p->apply);
         redis_move_cancel(p->move);
+        redis_config_cancel(p->config);
         free_pass(p);
         c->n_passes--;
     }
@@ -157,6 +159,8 @@ static void decide(struct pass *p)
     p->o.redis.moving = t->moving;
     p->o.redis.progress = t->progress;
     p->o.redis.roles = t->roles;
+    p->o.redis.settings = t->settings;
+    p->o.redis.shown = p->shown;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
     p->o.redis.password = t->password;
@@ -167,6 +171,7 @@ static void decide(struct pass *p)
     t->heal = p->plan.redis.heal;
     t->progress = p->plan.redis.progress;
     t->roles = p->plan.redis.roles;
+    t->settings = p->plan.redis.settings;
     show(t, &p->plan);
     say(p);
     act_run(p);
@@ -179,7 +184,7 @@ static void on_views(void *arg, struct node_view *views, size_t n)
     p->probe = NULL;
     p->views = views;
     p->n_views = n;
-    decide(p);
+    settings_look(p, decide);
 }
 
 static bool anyone_has_an_address(const struct pass *p)

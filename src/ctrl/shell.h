@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "queue/queue.h"
 #include "redis/apply.h"
+#include "redis/config.h"
 #include "redis/move.h"
 #include "redis/probe.h"
 #include "serve/metrics.h"
@@ -41,6 +42,7 @@ struct track {
     struct redis_moving moving;
     struct redis_progress progress;
     struct roles_memory roles;
+    struct settings_memory settings;
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
@@ -139,6 +141,7 @@ struct pass {
     struct host *hosts; /* that the pods of Redis run on; NULL: nodes cannot be read */
     size_t n_hosts;
     struct node_view *views;
+    struct settings *shown; /* one per member; NULL: not asked */
     size_t n_views;
     struct observed o;
     struct plan plan;
@@ -155,6 +158,7 @@ struct pass {
     pass_reply_fn *on_reply;
     struct redis_probe *probe;
     struct redis_apply *apply;
+    struct redis_config *config;
     struct redis_move *move;
     LIST_ENTRY(pass) link;
 };
@@ -175,6 +179,10 @@ void hosts_locate(struct pass *p);
 
 /* secret.c: reads <name>-redis, then goes on with then(p) */
 void secret_read(struct pass *p, void (*then)(struct pass *p));
+
+/* settings.c: asks the servers how they are set, when it is time, then goes on with then(p) */
+void settings_look(struct pass *p, void (*then)(struct pass *p));
+void settings_drop(struct pass *p);
 
 /* act.c: carries out p->plan from p->next_action on, then pass_end */
 void act_run(struct pass *p);

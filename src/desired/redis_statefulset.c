@@ -1,5 +1,6 @@
 #include "base/str.h"
 #include "build.h"
+#include "slots/settings.h"
 
 enum {
     REDIS_UID = 999,  /* of the official images; any number does, for the files belong to the group */
@@ -168,6 +169,16 @@ static void add_retention(const struct isvc *s, cJSON *spec)
     json_str(p, "whenScaled", "Retain");
 }
 
+/* Settings that only a start reads are part of what a pod is made of. */
+static void add_settings(const struct isvc *s, const struct desired_input *in, cJSON *meta)
+{
+    AUTO_JSON cJSON *config = build_redis_configmap(s, in);
+    const cJSON *conf = json_member(json_member(config, "data"), "redis.conf");
+
+    json_fmt(json_obj(meta, "annotations"), API_GROUP "/settings", "%016llx",
+             (unsigned long long)settings_restart_hash(conf->valuestring));
+}
+
 cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input *in)
 {
     cJSON *o = build_child(CHILD_REDIS_STATEFULSET, s);
@@ -182,6 +193,7 @@ cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input 
     json_str(json_obj(spec, "updateStrategy"), "type", "OnDelete");
     build_selector(spec, s, COMPONENT_REDIS);
     json_put(json_obj(json_obj(spec, "template"), "metadata"), "labels", names_labels(s, COMPONENT_REDIS));
+    add_settings(s, in, json_obj(json_obj(spec, "template"), "metadata"));
     pod = json_obj(json_obj(spec, "template"), "spec");
     json_int(pod, "terminationGracePeriodSeconds", GRACE_S);
     add_security(pod);

@@ -38,6 +38,7 @@ static const struct rule {
     { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
     { "redis-entry", rule_redis_entry },
+    { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
@@ -118,6 +119,7 @@ void plan_step(const struct observed *o, struct plan *out)
     out->redis.entrypoint = o->redis.latch.entrypoint;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;
+    out->redis.settings = o->redis.settings;
     for (size_t i = 0; i < COUNT(rules); i++) {
         enum verdict_of_rule r = rules[i].check(&w);
 

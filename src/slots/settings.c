@@ -144,12 +144,12 @@ uint64_t settings_restart_hash(const char *conf)
 /* Immutable in Redis 7 or 8 or Valkey 8 or 9 (IMMUTABLE_CONFIG in config.c), or protected there; a setting that
  * one release takes live and another does not is restarted for. */
 static const char *const needs_restart[] = {
-    "aclfile", "always-show-logo", "aof-rewrite-cpulist", "aof-rewrite_cpulist", "aof_rewrite_cpulist", "appenddirname",
+    "aclfile", "always-show-logo", "aof-rewrite-cpulist", "aof_rewrite_cpulist", "appenddirname",
     "appendfilename", "bgsave-cpulist", "bgsave_cpulist", "bind", "bind-source-addr", "bio-cpulist", "bio_cpulist",
     "daemonize", "databases", "dbfilename", "dir", "disable-thp", "enable-debug-command", "enable-module-command",
     "enable-protected-configs", "hash-seed", "include", "io-threads", "io-threads-do-reads", "loadmodule", "logfile",
-    "masterauth", "masteruser", "pidfile", "port", "primaryauth", "primaryuser", "protected-mode",
-    "rdbchecksum", "rename-command", "replicaof", "requirepass", "server-cpulist", "server_cpulist", "set-proc-title",
+    "masterauth", "masteruser", "mptcp", "pidfile", "port", "primaryauth", "primaryuser", "protected-mode",
+    "rdbchecksum", "rename-command", "repl-mptcp", "replicaof", "requirepass", "server-cpulist", "server_cpulist", "set-proc-title",
     "slaveof", "socket-mark-id", "supervised", "syslog-enabled", "syslog-facility", "syslog-ident", "tcp-backlog",
     "unixsocket", "unixsocketgroup", "unixsocketperm", "use-exit-on-panic", "user",
     /* goes with the container's memory, which only a new pod has */

@@ -157,6 +157,66 @@ static void operator_dies(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
+/* How each server is set, by asking it. */
+static int n_set(struct e2e *t, const char *key, const char *value)
+{
+    struct redis_pods pods;
+    int n = 0;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *out = NULL;
+        const char *argv[] = { "redis-cli", "-h", pods.ips[i], "-a", redis_password(t, "fraud"), "--no-auth-warning",
+                               "config", "get", key, NULL };
+
+        n += e2e_run(t, argv, NULL, &out) == 0 && strstr(out, e2e_fmt(t, "%s\n%s\n", key, value));
+    }
+    return n;
+}
+
+static void await_set(struct e2e *t, const char *key, const char *value, int want)
+{
+    for (int64_t end_ms = e2e_deadline_ms(60); n_set(t, key, value) != want; e2e_sleep_ms(t, 200))
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%d of %d servers have %s %s", n_set(t, key, value), want, key, value);
+}
+
+static const char *conf_of(struct e2e *t)
+{
+    return cJSON_GetStringValue(json_member(json_at(e2e_get(t, "configmaps/fraud-redis"), "data"), "redis.conf"));
+}
+
+static void settings_live(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud",
+              "{spec: {redis: {config: {timeout: '321', repl-backlog-size: 32mb, notify-keyspace-events: KEA}}}}");
+    await_set(t, "timeout", "321", 6);
+    await_set(t, "repl-backlog-size", "33554432", 6);
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, 60);
+    E2E_CHECK(t, strstr(conf_of(t), "\ntimeout 321\n"), NULL, "the file does not say so:\n%s", conf_of(t));
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {timeout: never}}}}");
+    const cJSON *isvc = e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisSettingRefused", 60);
+    const char *message = json_get_str(e2e_condition(isvc, "Stalled"), "message");
+    e2e_note(t, "%s", message);
+    E2E_CHECK(t, strstr(message, "spec.redis.config.timeout"), isvc, "the field is not named");
+    E2E_CHECK(t, strstr(conf_of(t), "\ntimeout 321\n"), NULL, "a refused value is in the file:\n%s", conf_of(t));
+    E2E_CHECK(t, n_set(t, "timeout", "321") == 6, NULL, "a refused value reached someone");
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {timeout: '0', maxclients: '9000'}}}}");
+    await_set(t, "timeout", "0", 6);
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, 60);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n, NULL, "a live setting restarted someone");
+    /* one that only a start reads */
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {tcp-backlog: '100'}}}}");
+    await_roll(t, &v, &pods);
+    await_set(t, "tcp-backlog", "100", 6);
+    await_set(t, "maxclients", "9000", 6);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
 static const struct upgrade {
     const char *from, *to; /* in build/servers */
     const char *from_yaml, *to_image;
@@ -196,6 +256,8 @@ static const struct e2e_row tests[] = {
     PLAIN("other resources: one pod after the other, every slot served", other_resources, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("an image that cannot be pulled, and back", broken_image_and_back, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("an image that cannot be pulled from the start", broken_from_the_start, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("settings: live where servers take them, refused with their words, else by restart", settings_live,
+          NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is restarted when its data come back", without_replicas, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is not restarted when its data would go", not_over_lost_keys, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("the operator dies again and again while it rolls", operator_dies, NEEDS_NODES | NEEDS_REDIS_CLI),
