@@ -1,5 +1,5 @@
-# The operator's image: the binary, the shared libraries that it names, the CA
-# certificates, and nothing else. Runs as 65532 on a read-only root filesystem.
+# The operator's image: the binary, the shared libraries that it names, the
+# static program that Redis pods start through, the CA certificates, and nothing else. Runs as 65532 on a read-only root filesystem.
 #
 #   docker build -t everserve .
 FROM debian:trixie-slim AS build
@@ -10,9 +10,9 @@ COPY Makefile ./
 COPY tests/lint/layers tests/lint/layers
 COPY include include
 COPY src src
-RUN make -j"$(nproc)" && strip build/everserve
+RUN make -j"$(nproc)" && strip build/everserve build/everserve-entry
 RUN set -e; mkdir -p /root-fs/etc/ssl/certs /root-fs/usr/bin; \
-    cp build/everserve /root-fs/usr/bin/; \
+    cp build/everserve build/everserve-entry /root-fs/usr/bin/; \
     ldd build/everserve | grep -o '/[^ ]*' | while read -r lib; do \
         mkdir -p "/root-fs$(dirname "$lib")"; cp -L "$lib" "/root-fs$lib"; done; \
     cp /etc/ssl/certs/ca-certificates.crt /root-fs/etc/ssl/certs/; \

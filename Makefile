@@ -48,11 +48,11 @@ LIBS        = $(HIREDIS_LIBS) $(PKG_LIBS) -lm
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all sim unit clean help deps test lint fuzz fuzz-run demo e2e bench
+.PHONY: all sim unit clean help deps test lint install fuzz fuzz-run demo e2e bench
 all: $(B)/everserve $(B)/everserve-entry
 
 help:
-	@echo "make              build/everserve, the one binary"
+	@echo "make              build/everserve, the operator, and build/everserve-entry, for Redis pods"
 	@echo "make demo         a local cluster with the operator in it: a tour, then yours until Ctrl-C"
 	@echo "make test         everything: unit, lint, corpus, manifests, scenarios; ends with a count"
 	@echo "make unit         unit tests; unit-ROOM for one room"
@@ -60,6 +60,7 @@ help:
 	@echo "make fuzz         each fuzz target for SECONDS=$(SECONDS) (clang)"
 	@echo "make e2e          the scenarios against the cluster that KUBECONFIG names"
 	@echo "make bench        measure; see docs/benchmarks.md"
+	@echo "make install      both programs into DESTDIR, PREFIX=$(PREFIX)"
 	@echo "make deps         Debian packages, and what Debian 12 lacks into build/deps"
 	@echo "Settings: B=folder CC=compiler SAN=address,undefined V=1"
 
@@ -161,6 +162,11 @@ test:
 	@tests/tools/deps
 	@$(MAKE) --no-print-directory -j$(shell nproc) test-programs
 	@$(MAKE) --no-print-directory test-run
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 0755 $(B)/everserve $(DESTDIR)$(PREFIX)/bin/everserve
+	install -D -m 0755 $(B)/everserve-entry $(DESTDIR)$(PREFIX)/bin/everserve-entry
 
 lint: all
 	@tests/run tests/lint/run

@@ -28,10 +28,10 @@ static bool read_bytes(struct reader *r, size_t n, const unsigned char **out)
 static bool read_packed(struct reader *r, unsigned how, char *out)
 {
     const unsigned char *b;
-    size_t n = 1u << how;
+    size_t n = how > 2 ? 0 : 1u << how;
     uint32_t v = 0;
 
-    if (how > 2 || !read_bytes(r, n, &b))
+    if (!n || !read_bytes(r, n, &b))
         return false;
     for (size_t i = 0; i < n; i++)
         v |= (uint32_t)b[i] << (8 * i);
