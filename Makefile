@@ -95,7 +95,7 @@ ENTRY_LIBS := $(B)/libentry.a $(patsubst %,$(B)/lib%.a,$(call below,entry))
 ENTRY_LDFLAGS = $(if $(SAN),$(ALL_LDFLAGS),$(filter-out -pie,$(ALL_LDFLAGS)) -static-pie -Wl,--gc-sections)
 $(B)/everserve-entry: $(B)/src/entry/prog/main.o $(ENTRY_LIBS)
 	@echo "  LD $@"; $(CC) $(ENTRY_LDFLAGS) $< -Wl,--start-group $(ENTRY_LIBS) -Wl,--end-group -o $@
-unit-entry: $(B)/everserve-entry
+unit-entry: | $(B)/everserve-entry
 
 # --- the local cluster: the product's rooms plus tests/sim; its parts are a library, so that unit tests can take one
 SIM_PARTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*/*.c))
