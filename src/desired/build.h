@@ -52,7 +52,7 @@ void build_redis_entry(const struct isvc *s, const struct desired_input *in, cJS
 void build_redis_fence(const struct isvc *s, cJSON *command);
 
 /* A master hands over before its pod ends: the script in the ConfigMap, and the container's preStop that runs it. */
-void build_redis_stop(const struct isvc_redis *r, cJSON *config_data);
+void build_redis_stop(cJSON *config_data);
 void build_redis_stop_hook(cJSON *container);
 
 /* <name>-redis. */

@@ -68,6 +68,6 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
     add_user(&b, &s->redis);
     buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
     json_str(json_obj(o, "data"), "redis.conf", buf_text(&b));
-    build_redis_stop(&s->redis, json_obj(o, "data"));
+    build_redis_stop(json_obj(o, "data"));
     return o;
 }

@@ -7,7 +7,9 @@
  * the whole service is being deleted, or there is nobody to hand over to. */
 static const char script[] =
     "# Written by everserve: a master hands over before it ends.\n"
-    "ask() { timeout 2 %1$s \"$@\" 2>/dev/null | tr -d '\\r'; }\n"
+    /* a pod of the image before finds the script of the image that comes */
+    "cli=$(command -v valkey-cli || command -v redis-cli)\n"
+    "ask() { timeout 2 \"$cli\" \"$@\" 2>/dev/null | tr -d '\\r'; }\n"
     "is_master() {\n"
     "  said=$(ask info replication)\n"
     "  case $said in *role:master*state=online*) ;; *) return 1 ;; esac\n"
@@ -18,8 +20,8 @@ static const char script[] =
     "  ask -h \"${best#* }\" cluster failover >/dev/null\n"
     "}\n"
     "n=0\n"
-    "while [ $n -lt %2$d ] && is_master; do\n"
-    "  [ $n -ne %3$d ] || hand_over\n"
+    "while [ $n -lt %1$d ] && is_master; do\n"
+    "  [ $n -ne %2$d ] || hand_over\n"
     "  sleep 0.5\n"
     "  n=$((n + 1))\n"
     "done\n"
@@ -32,12 +34,12 @@ enum {
     SCRIPT_BYTES_MAX = 4096,
 };
 
-void build_redis_stop(const struct isvc_redis *r, cJSON *config_data)
+void build_redis_stop(cJSON *config_data)
 {
     AUTO_BUF struct buf b;
 
     buf_init(&b, SCRIPT_BYTES_MAX);
-    buf_fmt(&b, script, r->is_valkey ? "valkey-cli" : "redis-cli", TRIES, OPERATOR_TRIES);
+    buf_fmt(&b, script, TRIES, OPERATOR_TRIES);
     json_str(config_data, REDIS_STOP_FILE, buf_text(&b));
 }
 
