@@ -19,7 +19,7 @@ bool judge_members(const struct merged *m, char *why);
 bool judge_quorum(const struct merged *m, char *why);
 bool judge_quorum_of(const struct merged *m, size_t i, char *why);
 bool judge_replicas(const struct merged *m, char *why);
-bool judge_spread(const struct merged *m, char *why); /* judge_care.c */
+bool judge_spread(const struct merged *m, char *why); /* spread.c */
 bool judge_disk(const struct merged *m, char *why);   /* judge_care.c */
 bool judge_room(const struct merged *m, char *why);   /* judge_care.c */
 /* How many replicas of this owner are in sync; why names one that is not. */

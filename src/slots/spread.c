@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "slots/judge.h"
 
 #define EVIDENCE sizeof(((struct verdict *)0)->evidence[0])
 #define ONE_PLACE_COST 1000 /* all copies are lost with it */
@@ -65,6 +66,21 @@ int64_t spread_cost(const struct merged *m, size_t owner, size_t without, size_t
     return copies < 2 ? 0 : cost + (one_node + one_zone) * ONE_PLACE_COST;
 }
 
+/* How many different places there are at all: of one, or of none that is known, nothing can be asked. */
+static size_t n_places(const struct merged *m, place_fn *place)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->n; i++) {
+        size_t first = 0;
+
+        while (first < i && !is_same(place(m, first), place(m, i)))
+            first++;
+        n += first == i && !str_empty(place(m, i));
+    }
+    return n;
+}
+
 /* How many masters are at the place of this one. */
 static size_t masters_at(const struct merged *m, size_t at, place_fn *place)
 {
@@ -77,36 +93,31 @@ static size_t masters_at(const struct merged *m, size_t at, place_fn *place)
 
 static bool are_spread_over(const struct merged *m, place_fn *place, const char *what, char *why)
 {
+    size_t places = n_places(m, place);
+
     for (size_t i = 0; i < m->n; i++) {
-        size_t here = merged_owns(m, i) ? masters_at(m, i, place) : 0;
+        size_t here = places > 1 && merged_owns(m, i) ? masters_at(m, i, place) : 0;
 
         if (here <= spread_share(m->n_owners))
             continue;
-        snprintf(why, EVIDENCE, "%s %.60s holds %zu of %zu masters: with it goes the majority that elects", what,
-                 place(m, i), here, m->n_owners);
+        snprintf(why, EVIDENCE, "%s %.50s holds %zu of %zu masters: with it goes the majority that elects%s", what,
+                 place(m, i), here, m->n_owners, places < 3 ? "; there are only two" : "");
         return false;
     }
     return true;
 }
 
-static bool copies_are_spread(const struct merged *m, size_t owner, char *why)
+static bool copies_are_spread(const struct merged *m, size_t owner, place_fn *place, const char *what, char *why)
 {
     size_t elsewhere = 0, copies = 0;
 
     for (size_t i = 0; i < m->n; i++) {
-        if (i == owner || spread_shard_of(m, i) != owner)
-            continue;
-        copies++;
-        elsewhere += !is_same(zone_of(m, i), zone_of(m, owner));
-        if (!is_same(node_of(m, i), node_of(m, owner)))
-            continue;
-        snprintf(why, EVIDENCE, "%.40s and its replica %.40s are both on node %.40s", merged_name(m, owner),
-                 merged_name(m, i), node_of(m, i));
-        return false;
+        copies += i != owner && spread_shard_of(m, i) == owner;
+        elsewhere += i != owner && spread_shard_of(m, i) == owner && !is_same(place(m, i), place(m, owner));
     }
-    if (!copies || elsewhere)
+    if (!copies || elsewhere || n_places(m, place) < 2)
         return true;
-    snprintf(why, EVIDENCE, "all copies of %.60s are in zone %.60s", merged_name(m, owner), zone_of(m, owner));
+    snprintf(why, EVIDENCE, "%.50s and all its replicas are %s %.60s", merged_name(m, owner), what, place(m, owner));
     return false;
 }
 
@@ -116,10 +127,14 @@ bool spread_masters(const struct merged *m, char *why)
     return m->n_owners < 3 || (are_spread_over(m, zone_of, "zone", why) && are_spread_over(m, node_of, "node", why));
 }
 
-bool spread_judge(const struct merged *m, char *why)
+bool judge_spread(const struct merged *m, char *why)
 {
+    if (m->n_owners == 0) {
+        snprintf(why, EVIDENCE, "no owner answers");
+        return false;
+    }
     for (size_t i = 0; i < m->n; i++)
-        if (merged_owns(m, i) && !copies_are_spread(m, i, why))
+        if (merged_owns(m, i) && (!copies_are_spread(m, i, node_of, "on node", why) || !copies_are_spread(m, i, zone_of, "in zone", why)))
             return false;
     return spread_masters(m, why);
 }

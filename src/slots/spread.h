@@ -8,11 +8,7 @@
 
 #include "slots/merged.h"
 
-/* P11: a master and its replicas on different nodes, and not all in one zone; no zone and no node with half of
- * the masters or more (of three or more). why as in judge.h. */
-bool spread_judge(const struct merged *m, char *why);
-
-/* The half of it about masters. */
+/* P11 itself is judge_spread; this is the half of it about masters. */
 bool spread_masters(const struct merged *m, char *why);
 
 /* No zone and no node may hold more of n masters than this. */

@@ -7,6 +7,7 @@
 
 #include "paper.h"
 #include "slots/heal.h"
+#include "slots/judge.h"
 #include "slots/roles.h"
 #include "slots/spread.h"
 
@@ -353,8 +354,10 @@ static const struct evidence evidence[] = {
     { "nothing known", { 0 }, { 0 }, NULL },
     { "a zone with two of three", { 1, 1, 2, 2, 3, 3 }, { 0 }, "zone zone-1 holds 2 of 3 masters" },
     { "a node with two of three", { 0 }, { 1, 1, 2, 3, 4, 5 }, "node node-1 holds 2 of 3 masters" },
-    { "a shard in one zone", { 1, 2, 3, 1, 3, 2 }, { 0 }, "all copies of redis-0 are in zone zone-1" },
-    { "a shard on one node", { 0 }, { 1, 2, 3, 1, 4, 5 }, "redis-0 and its replica redis-3 are both on node node-1" },
+    { "two zones: said, with the reason", { 1, 1, 2, 2, 2, 1 }, { 0 }, "there are only two" },
+    { "one zone for all: nothing can be asked", { 1, 1, 1, 1, 1, 1 }, { 0 }, NULL },
+    { "a shard in one zone", { 1, 2, 3, 1, 3, 2 }, { 0 }, "redis-0 and all its replicas are in zone zone-1" },
+    { "a shard on one node", { 0 }, { 1, 2, 3, 1, 4, 5 }, "redis-0 and all its replicas are on node node-1" },
 };
 
 static void spread_has_evidence(void **state)
@@ -369,7 +372,7 @@ static void spread_has_evidence(void **state)
         paper_put(&s.p, i, r->zones[i], r->nodes[i] ? r->nodes[i] : i + 1);
     look();
     merged_init(&m, &s.p.x, s.views, s.p.x.n_members);
-    holds = spread_judge(&m, why);
+    holds = judge_spread(&m, why);
     merged_done(&m);
     assert_int_equal(holds, r->why == NULL);
     if (r->why && !strstr(why, r->why))
