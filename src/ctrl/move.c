@@ -1,6 +1,6 @@
 /*
- * One batch of slots that a resize moves. What came of it is kept for the pace of the next; where the slots are,
- * the next snapshot tells.
+ * One batch of slots that a resize moves, or healing. What came of it is kept for the pace of the next; where the
+ * slots are, the next snapshot tells.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,10 +40,21 @@ static int conflict_in(const struct pass *p, const struct move_report *r)
     return 0;
 }
 
+static void remember_slots(struct pass *p, const struct move_report *r)
+{
+    static const enum heal_moved words[] = { [MOVE_DONE] = HEAL_MOVED_DONE, [MOVE_CONFLICT] = HEAL_MOVED_CONFLICT };
+
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->states[i] == MOVE_DONE || r->states[i] == MOVE_CONFLICT)
+            heal_remember(&p->track->heal, p->plan.redis.moves[i].slot, words[r->states[i]], loop_now_ms());
+}
+
 static void remember(struct pass *p, const struct move_report *r)
 {
     struct redis_moving *m = &p->track->moving;
 
+    if (!p->plan.redis.resize.shards)
+        remember_slots(p, r);
     m->pace = r->pace;
     m->conflict_slot = conflict_in(p, r);
     m->not_before_ms = 0;
@@ -73,7 +84,7 @@ static void on_moved(void *arg, const struct move_report *r)
     act_next(p);
 }
 
-/* Every master hears of the new owners. at[i] is where member i stands in the list. */
+/* Every master hears of the new owners. at[i] is where member i stands in the list; n when it is none. */
 static size_t list_masters(const struct pass *p, struct move_member *list, size_t *at)
 {
     size_t n = 0;
@@ -81,6 +92,7 @@ static size_t list_masters(const struct pass *p, struct move_member *list, size_
     for (size_t i = 0; i < p->o.redis.expected.n_members; i++) {
         const struct view_row *me = p->views[i].reach == REACH_OK ? view_myself(&p->views[i]) : NULL;
 
+        at[i] = p->o.redis.expected.n_members;
         if (!me || !(me->flags & NODE_MASTER) || p->members[i].parting)
             continue;
         at[i] = n;
@@ -88,6 +100,22 @@ static size_t list_masters(const struct pass *p, struct move_member *list, size_
         memcpy(list[n++].id, me->id, sizeof(me->id));
     }
     return n;
+}
+
+/* False: a slot would go to or come from what is no master any more. */
+static bool list_slots(const struct pass *p, const size_t *at, size_t n_masters, struct move_slot *slots)
+{
+    const struct redis_outcome *r = &p->plan.redis;
+
+    for (size_t i = 0; i < r->n_moves; i++) {
+        const struct resize_move *m = &r->moves[i];
+
+        slots[i] = (struct move_slot){ .slot = m->slot, .how = m->back ? MOVE_BACK : MOVE_SLOT, .source = at[m->source],
+                                       .target = at[m->target] };
+        if (slots[i].source >= n_masters || slots[i].target >= n_masters)
+            return false;
+    }
+    return true;
 }
 
 void move_slots(struct pass *p)
@@ -110,9 +138,11 @@ void move_slots(struct pass *p)
     if (!limits.pace.keys)
         limits.pace = pace_start(ENGINE_LEGACY);
     n_masters = list_masters(p, masters, at);
-    for (size_t i = 0; i < r->n_moves; i++)
-        slots[i] = (struct move_slot){ .slot = r->moves[i].slot, .how = MOVE_SLOT, .source = at[r->moves[i].source],
-                                       .target = at[r->moves[i].target] };
+    if (!list_slots(p, at, n_masters, slots)) {
+        err_set(&e, ERR_RETRY, "a slot was to move to or from what is no master");
+        pass_end(p, &e, -1);
+        return;
+    }
     metric_inc(p->c->m.redis_commands);
     p->move = redis_move_start(p->c->loop, masters, n_masters, slots, r->n_moves, &auth, &limits, on_moved, p);
 }

@@ -43,13 +43,40 @@ static void add_stalled(struct list *l, const struct observed *o, const cJSON *n
         add(l, true, p->reason, "Reconcile", p->message);
 }
 
+static bool is_only_resizing(const char *was, enum redis_state is)
+{
+    const char *healthy = redis_state_name(REDIS_HEALTHY), *migrating = redis_state_name(REDIS_MIGRATING);
+
+    return (is == REDIS_MIGRATING && str_eq(was, healthy)) || (is == REDIS_HEALTHY && str_eq(was, migrating));
+}
+
+/* Its beginning, another size wanted meanwhile, and its end. */
+static void add_resize(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const cJSON *was = json_at(o->status, "redis.resize");
+    const struct resize_plan *is = &p->redis.resize;
+    char note[160];
+
+    if (!p->redis.wanted || (!was && !is->shards))
+        return;
+    if (!is->shards) {
+        snprintf(note, sizeof(note), "Redis has %d shards with %lld replicas each now", p->redis.plan.shards,
+                 (long long)json_get_int(was, "replicas", 0));
+        add(l, false, "RedisResized", "Resize", note);
+    } else if (json_get_int(was, "shards", 0) != is->shards || json_get_int(was, "replicas", 0) != is->replicas) {
+        snprintf(note, sizeof(note), "Redis goes from %d shards with %d replicas each to %d with %d", is->from_shards,
+                 is->from_replicas, is->shards, is->replicas);
+        add(l, false, "RedisResizing", "Resize", note);
+    }
+}
+
 static void add_redis(struct list *l, const struct observed *o, const struct plan *p)
 {
     const char *was = json_get_str(o->status, "redis.state");
     const char *is = redis_state_name(p->redis.state);
     char note[512];
 
-    if (!p->redis.wanted || !was || str_eq(was, is))
+    if (!p->redis.wanted || !was || str_eq(was, is) || is_only_resizing(was, p->redis.state))
         return;
     snprintf(note, sizeof(note), "Redis went from %s to %s%s%s", was, is, p->redis.state == REDIS_HEALTHY ? "" : ": ",
              p->redis.state == REDIS_HEALTHY ? "" : p->redis.reason);
@@ -66,6 +93,7 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
         add(&l, false, "Ready", "Reconcile", "everything is as it should be");
     add_stalled(&l, o, next, p);
     add_redis(&l, o, p);
+    add_resize(&l, o, p);
     if (flips(o, next, "ScalingHeld", "True"))
         add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
     if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))
