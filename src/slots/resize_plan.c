@@ -214,7 +214,9 @@ static double fitness(const struct deal *d, const struct holder *giver, const st
 
     if (lacks > gives - 2 * TOLERANCE * d->fair && lacks < gives + 2 * TOLERANCE * d->fair)
         score += 4;
-    if (lacks > TOLERANCE * d->fair && (touches(&giver->then, &r->then, true) || touches(&giver->then, &r->then, false)))
+    if (lacks > TOLERANCE * d->fair && touches(&giver->then, &r->then, true))
+        score += 3; /* what was cut from its upper end grows together again */
+    else if (lacks > TOLERANCE * d->fair && touches(&giver->then, &r->then, false))
         score += 2;
     return score;
 }
