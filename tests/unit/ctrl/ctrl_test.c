@@ -48,6 +48,7 @@ struct fake {
     /* what goes wrong */
     const char *hang;      /* method and path begin so: never answered */
     const char *refuse;    /* likewise: 500 */
+    const char *deny;      /* likewise: 403 */
     const char *undeclared; /* with this member no status can be applied */
     const char *forget;    /* this member of a status is not kept */
     const char *mute;      /* no events of these */
@@ -271,7 +272,9 @@ static void serve(void *arg)
     struct http_call *c = arg;
     const cJSON *obj = map_get(c->f->objects, c->path);
 
-    if (c->is_watch)
+    if (is_spoilt(c, c->f->deny))
+        refuse(c, 403, "forbidden");
+    else if (c->is_watch)
         send_first(c);
     else if (is_spoilt(c, c->f->hang))
         return;
@@ -453,6 +456,28 @@ static void makes_what_is_missing_and_rests(void **state)
     assert_int_equal(f->n_writes, 3);
 }
 
+static void nodes_that_may_not_be_read_are_done_without(void **state)
+{
+    struct fake *f = *state;
+
+    f->deny = "GET /api/v1/nodes";
+    put_service(f, "a", 2);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_string_equal(ready(f, "a", "reason"), "Ready");
+}
+
+static void services_that_may_not_be_read_are_waited_for(void **state)
+{
+    struct fake *f = *state;
+
+    f->deny = "GET /api/v1/services";
+    put_service(f, "a", 2);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_int_equal(f->n_writes, 0);
+}
+
 static void a_status_that_is_not_kept_is_sent_once(void **state)
 {
     struct fake *f = *state;
@@ -570,6 +595,8 @@ int main(void)
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         ROW(makes_what_is_missing_and_rests),
+        ROW(nodes_that_may_not_be_read_are_done_without),
+        ROW(services_that_may_not_be_read_are_waited_for),
         ROW(a_status_that_is_not_kept_is_sent_once),
         ROW(a_crd_older_than_the_program_gets_what_it_knows),
         ROW(lasting_trouble_with_one_child_is_said_and_the_others_are_made),
