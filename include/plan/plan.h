@@ -20,6 +20,7 @@ enum action_kind {
     ACT_REDIS,  /* one step of commands to Redis nodes: plan.redis.commands */
     ACT_POD_DELETE, /* this very pod ends, and its StatefulSet makes a new one */
     ACT_MOVE,   /* a batch of slots: plan.redis.moves */
+    ACT_FUNCTIONS, /* plan.redis.moves: each target gets the functions of the first source */
 };
 
 enum { POD_NAME_SIZE = 254 };
@@ -66,7 +67,7 @@ struct redis_outcome {
     char reason[256];
     struct commands commands; /* of ACT_REDIS; owned */
     struct resize_plan resize; /* to be written to status; owned */
-    struct resize_move *moves; /* of ACT_MOVE; owned */
+    struct resize_move *moves; /* of ACT_MOVE, ACT_FUNCTIONS; owned */
     size_t n_moves;
     struct redis_progress progress; /* to hand in again at the next pass */
 };

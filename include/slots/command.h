@@ -42,6 +42,8 @@ enum command_kind {
     CMD_WEIGH,          /* MEMORY USAGE text */
     CMD_ASKING,         /* ASKING: the next command is for a slot that is being imported */
     CMD_PING,           /* PING */
+    CMD_FUNCTION_DUMP,    /* FUNCTION DUMP */
+    CMD_FUNCTION_RESTORE, /* FUNCTION RESTORE texts... (what was dumped, REPLACE) */
     N_COMMAND_KINDS,
 };
 

@@ -66,6 +66,7 @@ enum resize_action {
     RESIZE_REPLICATE,
     RESIZE_ARM,
     RESIZE_STABLE,    /* a mark that leads nowhere is taken back */
+    RESIZE_FUNCTIONS, /* moves, without slots: target gets the functions of source */
     RESIZE_MOVE,      /* moves */
     RESIZE_FAILOVER,
     RESIZE_FORGET,

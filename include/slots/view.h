@@ -87,6 +87,7 @@ struct node_view {
     int64_t uptime_s;
     int64_t keys; /* all databases; -1 unknown */
     int64_t used_memory, max_memory;
+    int64_t libraries;     /* of functions; 0 before 7.0 */
     int64_t dataset_bytes; /* used_memory less what the server itself needs */
     bool is_replica;
     char master_host[256];

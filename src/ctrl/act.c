@@ -70,6 +70,7 @@ static void next(struct pass *p)
         [ACT_REDIS] = step_redis,
         [ACT_POD_DELETE] = pod_delete,
         [ACT_MOVE] = move_slots,
+        [ACT_FUNCTIONS] = move_functions,
     };
 
     if (p->next_action < p->plan.n_actions) {

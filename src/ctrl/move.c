@@ -13,6 +13,8 @@
 enum {
     BATCH_MS = 1000,  /* the status shows progress once a second */
     GRACE_MS = 15000, /* a large key takes its time */
+    FUNCTIONS_MS = 10000,
+    LATER_MS = 5000,
 };
 
 static const char *pod_of(const struct pass *p, size_t i)
@@ -145,4 +147,41 @@ void move_slots(struct pass *p)
     }
     metric_inc(p->c->m.redis_commands);
     p->move = redis_move_start(p->c->loop, masters, n_masters, slots, r->n_moves, &auth, &limits, on_moved, p);
+}
+
+static void on_functions(void *arg, const char *error)
+{
+    struct pass *p = arg;
+
+    p->functions = NULL;
+    snprintf(p->track->moving.error, sizeof(p->track->moving.error), "%s", error);
+    if (error[0]) {
+        p->track->moving.not_before_ms = loop_now_ms() + LATER_MS;
+        log_warn("functions were not copied to the new masters", F("service", p->key), F("error", error));
+    }
+    act_next(p);
+}
+
+static struct redis_target target_of(const struct pass *p, size_t member)
+{
+    return (struct redis_target){ .ip = p->members[member].ip, .port = p->members[member].port };
+}
+
+void move_functions(struct pass *p)
+{
+    const struct redis_outcome *r = &p->plan.redis;
+    AUTO_FREE struct redis_target *to = xcalloc(r->n_moves, sizeof(*to));
+    struct redis_target from = target_of(p, r->moves[0].source);
+    struct redis_auth auth = { .password = p->track->password };
+    struct err e;
+
+    if (!ctrl_may_write(p->c)) {
+        err_set(&e, ERR_RETRY, "not the leader any more: nothing is sent to Redis");
+        pass_end(p, &e, -1);
+        return;
+    }
+    for (size_t i = 0; i < r->n_moves; i++)
+        to[i] = target_of(p, r->moves[i].target);
+    metric_inc(p->c->m.redis_commands);
+    p->functions = redis_functions_start(p->c->loop, &from, to, r->n_moves, &auth, FUNCTIONS_MS, on_functions, p);
 }

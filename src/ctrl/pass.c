@@ -55,6 +55,7 @@ void passes_cancel(struct ctrl *c)
         redis_probe_cancel(p->probe);
         redis_apply_cancel(p->apply);
         redis_move_cancel(p->move);
+        redis_functions_cancel(p->functions);
         redis_config_cancel(p->config);
         free_pass(p);
         c->n_passes--;

@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 #include "redis/apply.h"
 #include "redis/config.h"
+#include "redis/functions.h"
 #include "redis/move.h"
 #include "redis/probe.h"
 #include "serve/metrics.h"
@@ -160,6 +161,7 @@ struct pass {
     struct redis_apply *apply;
     struct redis_config *config;
     struct redis_move *move;
+    struct redis_functions *functions;
     LIST_ENTRY(pass) link;
 };
 /* As kube_send, but knows how to give up. */
@@ -191,6 +193,7 @@ bool act_is_passing(const struct err *e); /* trouble that may be over at the nex
 
 /* move.c: the current action, then act_next */
 void move_slots(struct pass *p);
+void move_functions(struct pass *p);
 
 /* child.c: the current action, then act_next */
 void child_apply(struct pass *p);

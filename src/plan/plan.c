@@ -146,13 +146,13 @@ void plan_done(struct plan *p)
 
 static void render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
-    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod", "move" };
+    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod", "move", "functions" };
 
     buf_fmt(b, " %s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
-    else if (a->kind == ACT_MOVE)
-        buf_fmt(b, "[slots]");
+    else if (a->kind == ACT_MOVE || a->kind == ACT_FUNCTIONS)
+        buf_fmt(b, "[%s]", a->why);
     else if (a->kind == ACT_POD_DELETE)
         buf_fmt(b, "[%s: %s]", a->pod, a->why);
     else

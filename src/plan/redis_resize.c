@@ -123,7 +123,7 @@ static void take_moves(struct walk *w, struct resize_step *s)
     r->moves = s->moves;
     r->n_moves = s->n_moves;
     s->moves = NULL;
-    walk_act(w, ACT_MOVE, "resize");
+    walk_act(w, s->action == RESIZE_MOVE ? ACT_MOVE : ACT_FUNCTIONS, "resize");
     walk_look_again(w, 0);
 }
 
@@ -135,7 +135,7 @@ static void carry_on(struct walk *w, struct resize_step *s)
 
     if (s->action == RESIZE_RECORD)
         replace_plan(w, &s->next);
-    if (s->action == RESIZE_MOVE) {
+    if (s->action == RESIZE_MOVE || s->action == RESIZE_FUNCTIONS) {
         take_moves(w, s);
         return;
     }

@@ -10,7 +10,7 @@ static bool is_taken(const struct walk *w)
 {
     for (size_t i = 0; i < w->p->n_actions; i++)
         if (w->p->actions[i].kind == ACT_REDIS || w->p->actions[i].kind == ACT_POD_DELETE ||
-            w->p->actions[i].kind == ACT_MOVE)
+            w->p->actions[i].kind == ACT_MOVE || w->p->actions[i].kind == ACT_FUNCTIONS)
             return true;
     return false;
 }

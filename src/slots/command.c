@@ -37,6 +37,8 @@ static const struct spelling {
     [CMD_SLOT_COUNT] = { "slot-count", { "CLUSTER", "COUNTKEYSINSLOT", "%f" } },
     [CMD_MIGRATE] = { "migrate", { "MIGRATE", "%i", "%p", "", "0", "%d", "%*" } },
     [CMD_MIGRATE_EQUAL] = { "migrate-equal", { "MIGRATE", "%i", "%p", "", "0", "%d", "REPLACE", "%*" } },
+    [CMD_FUNCTION_DUMP] = { "function-dump", { "FUNCTION", "DUMP" } },
+    [CMD_FUNCTION_RESTORE] = { "function-restore", { "FUNCTION", "RESTORE", "%*" } },
     [CMD_DUMP] = { "dump", { "DUMP", "%*" } },
     [CMD_WEIGH] = { "weigh", { "MEMORY", "USAGE", "%*" } },
     [CMD_ASKING] = { "asking", { "ASKING" } },

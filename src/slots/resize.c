@@ -158,7 +158,7 @@ void resize_step(const struct expected *x, const struct node_view *views, const 
 {
     static bool (*const rules[])(struct resize *) = {
         rule_none,    rule_answers,       resize_forget, rule_epochs,  resize_open_slots, rule_pods,        rule_owners,
-        resize_place, resize_arm,         resize_new_masters, resize_moves, resize_hand_over, resize_complete, resize_prove,
+        resize_place, resize_arm,         resize_new_masters, resize_functions, resize_moves, resize_hand_over, resize_complete, resize_prove,
         rule_done,
     };
     struct resize z = { .v = v, .plan = plan, .out = out };
@@ -188,7 +188,7 @@ void resize_step_done(struct resize_step *s)
 const char *resize_action_name(enum resize_action a)
 {
     static const char *const names[] = { "none", "wait",   "refuse", "record",   "epochs", "suspend", "replicate",
-                                         "arm",  "stable", "move",   "failover", "forget", "done" };
+                                         "arm",  "stable", "functions", "move", "failover", "forget", "done" };
 
     return names[a];
 }

@@ -157,6 +157,27 @@ bool resize_open_slots(struct resize *z)
     return resize_stop(z, RESIZE_MOVE, 0, "%zu slots are half moved: they go on", z->out->n_moves);
 }
 
+static size_t richest(const struct resize *z)
+{
+    size_t best = MERGED_NONE;
+
+    for (size_t i = 0; i < z->m.n; i++)
+        if (merged_owns(&z->m, i) && (best == MERGED_NONE || z->m.views[i].libraries > z->m.views[best].libraries))
+            best = i;
+    return best;
+}
+
+bool resize_functions(struct resize *z)
+{
+    size_t from = richest(z);
+
+    for (size_t i = 0; i < z->m.n && from != MERGED_NONE; i++)
+        if (resize_owner_of(z, i) && !merged_owns(&z->m, i) && z->m.views[i].libraries < z->m.views[from].libraries)
+            add_move(z, 0, from, i);
+    return z->out->n_moves > 0 && resize_stop(z, RESIZE_FUNCTIONS, 0, "%zu new masters get the functions of %s",
+                                              z->out->n_moves, resize_name(z, from));
+}
+
 /* --- by the plan --- */
 
 struct pair {

@@ -42,6 +42,7 @@ static const struct field info_fields[] = {
     VIEW_LONG("used_memory", used_memory),
     VIEW_LONG("used_memory_dataset", dataset_bytes),
     VIEW_LONG("maxmemory", max_memory),
+    VIEW_LONG("number_of_libraries", libraries),
     VIEW_IS("role", is_replica, "slave"),
     VIEW_TEXT("master_host", master_host),
     { "master_port", F_PORT, offsetof(struct node_view, master_port), 0, NULL },

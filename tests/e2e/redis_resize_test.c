@@ -86,13 +86,45 @@ static void check_phase(struct e2e *t, const char *name)
     E2E_CHECK(t, p.errors == 0, NULL, "%s: clients saw %s", name, p.error_text);
 }
 
+static const char *cli(struct e2e *t, const char *ip, const char *a, const char *b, const char *c)
+{
+    const char *argv[] = { "timeout", "5", "redis-cli", "--no-auth-warning", "-a", redis_password(t, "fraud"), "-h", ip, a, b, c, NULL };
+    const char *words = "";
+
+    e2e_run(t, argv, NULL, &words);
+    return words;
+}
+
+/* As a client library does: to each master. Its replicas get it from there. */
+static void load_functions(struct e2e *t)
+{
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++)
+        cli(t, pods.ips[i], "FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('seven', function() return 7 end)");
+}
+
+static void check_functions(struct e2e *t)
+{
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *words = cli(t, pods.ips[i], "FUNCTION", "LIST", NULL);
+        E2E_CHECK(t, strstr(words, "seven"), NULL, "%s has no function: %s", pods.names[i], words);
+    }
+}
+
 static void shards_up_and_down(struct e2e *t)
 {
     struct ledger_opts o = { .n_keys = 20000, .mixed = true, .fill = true };
     struct witness v = { 0 };
 
     begin(t, &v, &o);
+    load_functions(t);
     resize(t, 6, 1);
+    check_functions(t);
     check_phase(t, "to 6x1");
     resize(t, 3, 1);
     end(t, &v);

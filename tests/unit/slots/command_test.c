@@ -45,6 +45,8 @@ static const char *const spelled[N_COMMAND_KINDS] = {
     [CMD_WEIGH] = "MEMORY USAGE first second",
     [CMD_ASKING] = "ASKING",
     [CMD_PING] = "PING",
+    [CMD_FUNCTION_DUMP] = "FUNCTION DUMP",
+    [CMD_FUNCTION_RESTORE] = "FUNCTION RESTORE first second",
 };
 
 /* The whole language: a kind that is added has to be added here, under a reviewer's eyes. */
