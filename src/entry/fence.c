@@ -148,9 +148,10 @@ static bool overlaps(const struct slot_set *a, const struct slot_set *b)
 }
 
 /* In this view we own nothing any more, and somebody who is not known to be dead owns what was ours. */
-static bool says_replaced(const struct node_view *v, const struct view_row *me, const struct slot_set *mine)
+static bool says_replaced(const struct node_view *v, const struct view_row *me, const struct slot_set *mine, uint64_t *epoch)
 {
     const struct view_row *then = view_find(v, me->id);
+    bool replaced = false;
 
     if (then && then->n_ranges)
         return false;
@@ -158,21 +159,25 @@ static bool says_replaced(const struct node_view *v, const struct view_row *me, 
         const struct view_row *r = &v->rows[i];
         struct slot_set theirs = view_row_slots(v, r);
 
-        if ((r->flags & NODE_MASTER) && !(r->flags & NODE_FAIL) && !str_eq(r->id, me->id) && overlaps(&theirs, mine))
-            return true;
+        if ((r->flags & NODE_MASTER) && !(r->flags & NODE_FAIL) && !str_eq(r->id, me->id) && overlaps(&theirs, mine)) {
+            replaced = true;
+            *epoch = r->epoch < *epoch ? r->epoch : *epoch;
+        }
     }
-    return false;
+    return replaced;
 }
 
-static bool is_replaced(const struct fence *f)
+/* epoch: the lowest with which anybody owns what was ours. */
+static bool is_replaced(const struct fence *f, uint64_t *epoch)
 {
     const struct view_row *me = view_myself(&f->conf);
     struct slot_set mine = view_row_slots(&f->conf, me);
+    bool replaced = false;
 
+    *epoch = UINT64_MAX;
     for (size_t i = 0; i < f->n_nodes; i++)
-        if (answers(&f->nodes[i]) && says_replaced(&f->nodes[i].view, me, &mine))
-            return true;
-    return false;
+        replaced |= answers(&f->nodes[i]) && says_replaced(&f->nodes[i].view, me, &mine, epoch);
+    return replaced;
 }
 
 static bool follows_us(const struct fence *f, const struct fence_node *n)
@@ -283,7 +288,10 @@ bool fence_starts_at_once(const struct fence *f, struct fence_step *s)
     return true;
 }
 
-static void after_replacement(const struct fence *f, struct fence_step *s)
+/* An epoch of ours that nobody had heard of when we died, as after a slot has arrived, may be the very one that the
+ * successor was given. We would come back with a claim as good as its own, and equal claims are decided by
+ * node id: who loses, deletes. So we come back as somebody else. */
+static void after_replacement(const struct fence *f, uint64_t epoch, struct fence_step *s)
 {
     bool follower = false;
 
@@ -294,7 +302,12 @@ static void after_replacement(const struct fence *f, struct fence_step *s)
         decide(s, FENCE_LOOK, "another is master now; a replica has still to follow it");
         return;
     }
-    decide(s, FENCE_START, "another is master now: it starts as a replica");
+    s->anew = epoch <= view_myself(&f->conf)->epoch;
+    if (s->anew)
+        decide(s, FENCE_START, "another is master now, but its claim (epoch %llu) is no better than ours (%llu): it starts as a new node",
+               (unsigned long long)epoch, (unsigned long long)view_myself(&f->conf)->epoch);
+    else
+        decide(s, FENCE_START, "another is master now: it starts as a replica");
 }
 
 static void with_candidate(const struct fence *f, const struct fence_node *best, struct fence_step *s)
@@ -338,13 +351,14 @@ void fence_step(const struct fence *f, struct fence_step *out)
 {
     const struct fence_node *best;
     struct fence_step s;
+    uint64_t epoch;
 
     if (!fence_starts_at_once(f, &s)) {
         best = best_replica(f);
         if (f->n_nodes == 0)
             decide(&s, FENCE_START, "%s, and no replica has an address", f->data.what);
-        else if (is_replaced(f))
-            after_replacement(f, &s);
+        else if (is_replaced(f, &epoch))
+            after_replacement(f, epoch, &s);
         else if (best)
             with_candidate(f, best, &s);
         else

@@ -57,6 +57,7 @@ struct fence_step {
     enum fence_act act;
     size_t target;
     bool replaced; /* another is master now, and our data is worth nothing */
+    bool anew;     /* of START: without nodes.conf and data, which are set aside */
     char why[256];
 };
 

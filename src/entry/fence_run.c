@@ -108,15 +108,25 @@ static void watch(struct fence *f, const struct ask_how *how, struct fence_step 
     say(s, said, sizeof(said));
 }
 
-/* A server with half a file does not start, not even as a replica. Another has the keys now: what is left of them
- * here is kept beside, for whoever wants to look. */
-static void set_aside(const char *dir, const char *name, const struct data *d)
+/* Nothing is thrown away: what must not be started with is kept beside, for whoever wants to look. */
+static void set_aside(const char *dir, const char *name)
 {
     AUTO_FREE char *from = xasprintf("%s/%s", dir, name);
-    AUTO_FREE char *to = xasprintf("%s.damaged-%lld", from, (long long)time(NULL));
+    AUTO_FREE char *to = xasprintf("%s.aside-%lld", from, (long long)time(NULL));
 
     if (rename(from, to) == 0)
-        log_warn("damaged data was set aside", F("what", d->what), F("now", (const char *)to));
+        log_warn("set aside", F("file", (const char *)from), F("now", (const char *)to));
+}
+
+/* A server with half a file does not start, not even as a replica; and another has the keys now. */
+static void make_way(const char *dir, enum data_mode mode, const struct data *d, const struct fence_step *s)
+{
+    if (s->anew)
+        set_aside(dir, "nodes.conf");
+    if (s->anew || (s->replaced && d->damaged && mode == MODE_APPEND_ONLY))
+        set_aside(dir, "appendonlydir");
+    if (s->anew || (s->replaced && d->damaged && mode != MODE_APPEND_ONLY))
+        set_aside(dir, "dump.rdb");
 }
 
 static int read_conf(const char *dir, struct fence *f)
@@ -154,8 +164,8 @@ static bool fence_allows(const char *dir, enum data_mode mode, const struct ask_
     if (read_conf(dir, &f) == 0) {
         data_look(dir, mode, &f.data);
         watch(&f, how, &s);
-        if (s.act == FENCE_START && s.replaced && f.data.damaged)
-            set_aside(dir, mode == MODE_APPEND_ONLY ? "appendonlydir" : "dump.rdb", &f.data);
+        if (s.act == FENCE_START)
+            make_way(dir, mode, &f.data, &s);
     }
     if (s.act == FENCE_REFUSE)
         options_last_word(s.why);

@@ -1,18 +1,21 @@
 /*
- * Three masters and a replica of the first, real redis-servers on loopback, for tests of this room. They may
- * start through the fence. Killed by pid, and with the test.
+ * Three masters and a replica of the first, real servers on loopback, of this machine's Redis or of a release in
+ * build/servers, for tests of this room. They may start through the fence. Killed by pid, and with the test.
  */
-#ifndef TESTS_SERVERS_H
-#define TESTS_SERVERS_H
+#ifndef TESTS_SHARD_H
+#define TESTS_SHARD_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,21 +25,34 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "../../servers.h"
 
 enum { SERVERS = 4, REPLICA = 3, WAIT_S = 40 };
 
-struct servers {
+struct shard {
     char dir[64];
     const char *mode; /* as --persistence takes it */
+    char server[PATH_MAX + 32], cli[PATH_MAX + 32];
     const char *node_timeout;
+    bool small_disk; /* the first master's folder is a file system of 512 KiB */
     int port[SERVERS];
     pid_t pid[SERVERS];
     char out[65536]; /* of the last command */
 };
 
-static inline bool servers_available(void)
+/* release: NULL is the machine's own. False: it is not here. */
+static inline bool shard_find(struct shard *s, const char *release)
 {
-    return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
+    char folder[PATH_MAX];
+
+    *s = (struct shard){ .server = "redis-server", .cli = "redis-cli" };
+    if (!release)
+        return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
+    if (!servers_find(release, folder))
+        return false;
+    snprintf(s->server, sizeof(s->server), "%s/%.*s-server", folder, (int)strcspn(release, "-"), release);
+    snprintf(s->cli, sizeof(s->cli), "%s/%.*s-cli", folder, (int)strcspn(release, "-"), release);
+    return true;
 }
 
 static inline const char *entry_program(void)
@@ -70,9 +86,9 @@ static inline int port_take(void)
 }
 
 /* Runs a shell command; its output, without the last newline, stays until the next. */
-static inline const char *servers_sh(struct servers *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static inline const char *shard_sh(struct shard *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static inline const char *servers_sh(struct servers *s, const char *fmt, ...)
+static inline const char *shard_sh(struct shard *s, const char *fmt, ...)
 {
     char command[2048];
     va_list ap;
@@ -92,28 +108,28 @@ static inline const char *servers_sh(struct servers *s, const char *fmt, ...)
     return s->out;
 }
 
-static inline const char *servers_cli(struct servers *s, int i, const char *command)
+static inline const char *shard_cli(struct shard *s, int i, const char *command)
 {
-    return servers_sh(s, "timeout 5 redis-cli -p %d %s 2>&1", s->port[i], command);
+    return shard_sh(s, "timeout 5 %s -p %d %s 2>&1", s->cli, s->port[i], command);
 }
 
-static inline bool servers_wait(struct servers *s, int i, const char *command, const char *want)
+static inline bool shard_wait(struct shard *s, int i, const char *command, const char *want)
 {
     for (time_t until = time(NULL) + WAIT_S; time(NULL) < until; usleep(50000))
-        if (strstr(servers_cli(s, i, command), want))
+        if (strstr(shard_cli(s, i, command), want))
             return true;
     return false;
 }
 
-static inline _Noreturn void servers_exec(const struct servers *s, int i, bool fenced)
+static inline _Noreturn void shard_exec(const struct shard *s, int i, bool fenced)
 {
     char dir[96], port[8], log[112];
-    const char *args[] = { entry_program(), "fence", "--data", dir, "--persistence", s->mode, "--",
-                           "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--cluster-enabled", "yes",
+    const char *args[] = { entry_program(), "fence", "--data", dir, "--persistence", s->mode, "--cli", s->cli, "--",
+                           s->server, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--cluster-enabled", "yes",
                            "--cluster-node-timeout", s->node_timeout, "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no",
                            "--save", str_eq(s->mode, "Snapshot") ? "3600 1" : "",
                            "--appendonly", str_eq(s->mode, "AppendOnly") ? "yes" : "no", NULL };
-    const char *const *from = fenced ? args : args + 7;
+    const char *const *from = fenced ? args : args + 9;
 
     snprintf(dir, sizeof(dir), "%s/%d", s->dir, i);
     snprintf(port, sizeof(port), "%d", s->port[i]);
@@ -125,14 +141,14 @@ static inline _Noreturn void servers_exec(const struct servers *s, int i, bool f
     _exit(127);
 }
 
-static inline void servers_launch(struct servers *s, int i, bool fenced)
+static inline void shard_launch(struct shard *s, int i, bool fenced)
 {
     s->pid[i] = fork();
     if (s->pid[i] == 0)
-        servers_exec(s, i, fenced);
+        shard_exec(s, i, fenced);
 }
 
-static inline void servers_kill(struct servers *s, int i)
+static inline void shard_kill(struct shard *s, int i)
 {
     if (s->pid[i] <= 0)
         return;
@@ -141,80 +157,104 @@ static inline void servers_kill(struct servers *s, int i)
     s->pid[i] = 0;
 }
 
-static inline int servers_unlink(const char *path, const struct stat *st, int type, struct FTW *at)
+static inline int shard_unlink(const char *path, const struct stat *st, int type, struct FTW *at)
 {
     (void)st, (void)type, (void)at;
     return remove(path);
 }
 
-static inline void servers_stop(struct servers *s)
+static inline void shard_stop(struct shard *s)
 {
     for (int i = 0; i < SERVERS; i++)
-        servers_kill(s, i);
-    nftw(s->dir, servers_unlink, 16, FTW_DEPTH | FTW_PHYS);
+        shard_kill(s, i);
+    if (s->small_disk) {
+        char dir[96];
+
+        snprintf(dir, sizeof(dir), "%s/0", s->dir);
+        umount2(dir, MNT_DETACH);
+    }
+    nftw(s->dir, shard_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline bool servers_join(struct servers *s)
+static inline bool shard_join(struct shard *s)
 {
     static const char *const slots[] = { "0 5460", "5461 10922", "10923 16383" };
     char command[128], id[64];
 
     for (int i = 0; i < SERVERS; i++) {
         snprintf(command, sizeof(command), "cluster set-config-epoch %d", i + 1);
-        servers_cli(s, i, command);
+        shard_cli(s, i, command);
         snprintf(command, sizeof(command), "cluster addslotsrange %s", i < 3 ? slots[i] : "");
-        if (i < 3 && !str_eq(servers_cli(s, i, command), "OK"))
+        if (i < 3 && !str_eq(shard_cli(s, i, command), "OK"))
             return false;
         for (int k = 0; k < i; k++) {
             snprintf(command, sizeof(command), "cluster meet 127.0.0.1 %d", s->port[k]);
-            servers_cli(s, i, command);
+            shard_cli(s, i, command);
         }
     }
     for (int i = 0; i < SERVERS; i++)
-        if (!servers_wait(s, i, "cluster info", "cluster_state:ok") || !servers_wait(s, i, "cluster info", "cluster_known_nodes:4"))
+        if (!shard_wait(s, i, "cluster info", "cluster_state:ok") || !shard_wait(s, i, "cluster info", "cluster_known_nodes:4"))
             return false;
-    snprintf(id, sizeof(id), "%.40s", servers_cli(s, 0, "cluster myid"));
+    snprintf(id, sizeof(id), "%.40s", shard_cli(s, 0, "cluster myid"));
     snprintf(command, sizeof(command), "cluster replicate %s", id);
-    if (!servers_wait(s, REPLICA, command, "OK") || !servers_wait(s, REPLICA, "info replication", "master_link_status:up"))
+    if (!shard_wait(s, REPLICA, command, "OK") || !shard_wait(s, REPLICA, "info replication", "master_link_status:up"))
         return false;
     for (int i = 0; i < REPLICA; i++) /* who has not heard of a replica does not vote for it */
-        if (!servers_wait(s, i, "cluster nodes", " slave "))
+        if (!shard_wait(s, i, "cluster nodes", " slave "))
             return false;
     return true;
 }
 
-static inline bool servers_start(struct servers *s, const char *mode)
+/* In a mount namespace of our own: needs root, or the right to be root of a user namespace. */
+static inline bool shard_may_mount(void)
+{
+    return unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
+}
+
+static inline bool shard_mount(struct shard *s)
 {
     char dir[96];
 
-    *s = (struct servers){ .mode = mode, .node_timeout = "5000" };
+    snprintf(dir, sizeof(dir), "%s/0", s->dir);
+    return mkdir(dir, 0700) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", dir, "tmpfs", 0, "size=512k") == 0;
+}
+
+static inline bool shard_start(struct shard *s, const char *mode)
+{
+    char dir[96];
+
+    s->mode = mode;
+    s->node_timeout = "5000";
     snprintf(s->dir, sizeof(s->dir), "/tmp/everserve-entry-XXXXXX");
     if (!mkdtemp(s->dir))
         return false;
+    if (s->small_disk && !shard_mount(s))
+        return false;
     for (int i = 0; i < SERVERS; i++) {
         snprintf(dir, sizeof(dir), "%s/%d", s->dir, i);
-        if (mkdir(dir, 0700) < 0)
+        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
             return false;
         s->port[i] = port_take();
-        servers_launch(s, i, true);
+        shard_launch(s, i, true);
     }
     for (int i = 0; i < SERVERS; i++)
-        if (!servers_wait(s, i, "ping", "PONG"))
+        if (!shard_wait(s, i, "ping", "PONG"))
             return false;
-    return servers_join(s);
+    return shard_join(s);
 }
 
 /* Keys `from` to `to` of the first shard, in sync on its replica. */
-static inline bool servers_fill(struct servers *s, int from, int to)
+static inline bool shard_fill(struct shard *s, int from, int to)
 {
     /* {1} lies in slot 9842; "{b}" in 3300, which is the first shard's */
-    servers_sh(s, "for i in $(seq %d %d); do echo \"SET {b}$i value-$i\"; done | redis-cli -p %d | grep -c OK", from, to, s->port[0]);
-    return atoi(s->out) == to - from + 1 && str_eq(servers_cli(s, 0, "wait 1 5000"), "1");
+    shard_sh(s, "for i in $(seq %d %d); do echo \"SET {b}$i value-$i\"; done | %s -p %d | grep -c OK", from, to, s->cli, s->port[0]);
+    return atoi(s->out) == to - from + 1 && str_eq(shard_cli(s, 0, "wait 1 5000"), "1");
 }
 
-static inline int servers_keys(struct servers *s, int i)
+static inline int shard_keys(struct shard *s, int i)
 {
-    return atoi(servers_cli(s, i, "dbsize"));
+    return atoi(shard_cli(s, i, "dbsize"));
 }
 
 #endif
