@@ -35,6 +35,7 @@ enum heal_action {
     HEAL_FORCE,    /* CLUSTER FAILOVER FORCE: OK is no guarantee, the next snapshots tell */
     HEAL_TAKEOVER,
     HEAL_STABLE,   /* a mark that leads nowhere */
+    HEAL_MARK,     /* both ends of a move are marked again */
     HEAL_MOVE,     /* moves: keys of half moved slots */
     HEAL_ADDSLOTS,
 };
@@ -49,14 +50,7 @@ struct heal_input {
     int64_t now_ms;
 };
 
-enum { HEAL_MISSING_MAX = 16, HEAL_SLOTS_MAX = 8, HEAL_MOVES_MAX = 64 };
-
-/* What became of a slot's keys (of a HEAL_MOVE). */
-enum heal_moved {
-    HEAL_MOVED_NOT = 0,
-    HEAL_MOVED_DONE,     /* the source holds none any more */
-    HEAL_MOVED_CONFLICT, /* a key is on both sides with different values: nothing was overwritten */
-};
+enum { HEAL_MISSING_MAX = 16, HEAL_CONFLICTS_MAX = 8, HEAL_MOVES_MAX = 64 };
 
 /* What the caller keeps from pass to pass; zero at first. Losing it costs time, nothing else. */
 struct heal_memory {
@@ -69,14 +63,13 @@ struct heal_memory {
     int n_forced;
     struct {
         uint16_t slot;
-        enum heal_moved what;
         int64_t at_ms;
-    } slots[HEAL_SLOTS_MAX]; /* the latest; in a ring */
-    size_t n_slots;
+    } conflicts[HEAL_CONFLICTS_MAX]; /* the latest; left alone for a while */
+    size_t n_conflicts;
 };
 
-/* To be told after a HEAL_MOVE, for each slot. */
-void heal_remember(struct heal_memory *mem, uint16_t slot, enum heal_moved what, int64_t now_ms);
+/* After a HEAL_MOVE: a key of this slot is on both sides with different values. */
+void heal_remember_conflict(struct heal_memory *mem, uint16_t slot, int64_t now_ms);
 
 enum heal_how {
     HEAL_ONWARD, /* source owns the slot, target imports it: the move is carried on to its end */

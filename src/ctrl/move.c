@@ -42,13 +42,11 @@ static int conflict_in(const struct pass *p, const struct move_report *r)
     return 0;
 }
 
-static void remember_slots(struct pass *p, const struct move_report *r)
+static void remember_conflicts(struct pass *p, const struct move_report *r)
 {
-    static const enum heal_moved words[] = { [MOVE_DONE] = HEAL_MOVED_DONE, [MOVE_CONFLICT] = HEAL_MOVED_CONFLICT };
-
     for (size_t i = 0; i < r->n_slots; i++)
-        if (r->states[i] == MOVE_DONE || r->states[i] == MOVE_CONFLICT)
-            heal_remember(&p->track->heal, p->plan.redis.moves[i].slot, words[r->states[i]], loop_now_ms());
+        if (r->states[i] == MOVE_CONFLICT)
+            heal_remember_conflict(&p->track->heal, p->plan.redis.moves[i].slot, loop_now_ms());
 }
 
 static void remember(struct pass *p, const struct move_report *r)
@@ -56,7 +54,7 @@ static void remember(struct pass *p, const struct move_report *r)
     struct redis_moving *m = &p->track->moving;
 
     if (!p->plan.redis.resize.shards)
-        remember_slots(p, r);
+        remember_conflicts(p, r);
     m->pace = r->pace;
     m->conflict_slot = conflict_in(p, r);
     m->not_before_ms = 0;

@@ -26,8 +26,7 @@ static void ask(struct keys *k, size_t member, enum command_kind kind, link_repl
     struct command asking = { .kind = CMD_ASKING };
     struct command c = { .kind = kind, .texts = &k->texts[k->at], .text_lens = &k->lens[k->at], .n_texts = 1 };
 
-    if (member == k->w->lane->target)
-        move_send(k->m, member, &asking, on_asked, k);
+    move_send(k->m, member, &asking, on_asked, k); /* the target imports; so does a source that gives keys back */
     move_send(k->m, member, &c, on_reply, k);
 }
 

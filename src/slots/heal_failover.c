@@ -19,6 +19,14 @@ static int64_t election_ms(const struct heal *h, const struct heal_loss *loss)
     return timeout_ms + timeout_ms / 2 + 1000 + rank * 1000 + (retry_ms > 4000 ? retry_ms : 4000);
 }
 
+bool heal_is_overdue(const struct heal *h, const char *master_id)
+{
+    for (size_t i = 0; i < h->n_losses; i++)
+        if (str_eq(h->losses[i].id, master_id))
+            return h->losses[i].silent_ms >= election_ms(h, &h->losses[i]);
+    return false;
+}
+
 static const char *loss_name(const struct heal *h, const struct heal_loss *loss, char *out)
 {
     snprintf(out, 64, "%s%.*s", loss->pod != MERGED_NONE ? heal_name(h, loss->pod) : "the lost master ",

@@ -8,33 +8,30 @@ static size_t place_of(const struct heal_memory *mem, uint16_t slot)
 {
     size_t oldest = 0;
 
-    for (size_t i = 0; i < mem->n_slots; i++) {
-        if (mem->slots[i].slot == slot)
+    for (size_t i = 0; i < mem->n_conflicts; i++) {
+        if (mem->conflicts[i].slot == slot)
             return i;
-        if (mem->slots[i].at_ms < mem->slots[oldest].at_ms)
+        if (mem->conflicts[i].at_ms < mem->conflicts[oldest].at_ms)
             oldest = i;
     }
-    return mem->n_slots < HEAL_SLOTS_MAX ? mem->n_slots : oldest;
+    return mem->n_conflicts < HEAL_CONFLICTS_MAX ? mem->n_conflicts : oldest;
 }
 
-void heal_remember(struct heal_memory *mem, uint16_t slot, enum heal_moved what, int64_t now_ms)
+void heal_remember_conflict(struct heal_memory *mem, uint16_t slot, int64_t now_ms)
 {
     size_t at = place_of(mem, slot);
 
-    mem->n_slots += at == mem->n_slots;
-    mem->slots[at].slot = slot;
-    mem->slots[at].what = what;
-    mem->slots[at].at_ms = now_ms;
+    mem->n_conflicts += at == mem->n_conflicts;
+    mem->conflicts[at].slot = slot;
+    mem->conflicts[at].at_ms = now_ms;
 }
 
-enum heal_moved heal_recall(const struct heal *h, uint16_t slot)
+bool heal_is_conflict(const struct heal *h, uint16_t slot)
 {
-    const struct heal_memory *mem = h->mem;
-
-    for (size_t i = 0; i < mem->n_slots; i++)
-        if (mem->slots[i].slot == slot && h->in->now_ms - mem->slots[i].at_ms < HEAL_RECALL_MS)
-            return mem->slots[i].what;
-    return HEAL_MOVED_NOT;
+    for (size_t i = 0; i < h->mem->n_conflicts; i++)
+        if (h->mem->conflicts[i].slot == slot)
+            return h->in->now_ms - h->mem->conflicts[i].at_ms < HEAL_CONFLICT_MS;
+    return false;
 }
 
 static uint64_t id_hash(const char *id)

@@ -57,8 +57,8 @@ bool heal_is_stranger(const struct heal *h, const struct view_row *row);
 int64_t heal_silent_ms(const struct node_view *v, const struct view_row *row);
 
 /* heal_memory.c */
-enum { HEAL_RECALL_MS = 30000 };
-enum heal_moved heal_recall(const struct heal *h, uint16_t slot); /* what was told of late */
+enum { HEAL_CONFLICT_MS = 30000 };
+bool heal_is_conflict(const struct heal *h, uint16_t slot);           /* told of late */
 int64_t heal_missing_ms(struct heal *h, const char *id);          /* for how long; begins with 0 */
 void heal_forget_found(struct heal *h);
 
@@ -86,6 +86,7 @@ bool heal_is_accepted(const struct heal *h, const struct slot_set *slots); /* a 
 
 /* heal_failover.c */
 bool heal_failover(struct heal *h);
+bool heal_is_overdue(const struct heal *h, const char *master_id); /* nobody was elected for it in time */
 
 /* heal_slots.c */
 bool heal_open_slots(struct heal *h);

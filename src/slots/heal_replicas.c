@@ -199,7 +199,7 @@ static bool is_orphan_with_data(const struct heal *h, size_t i)
 {
     const struct node_view *v = &h->m.views[i];
 
-    return h->v->holds[P_QUORUM] && heal_was_linked(h, i) && !v->sync_in_progress && !v->loading;
+    return h->v->holds[P_QUORUM] && !heal_is_overdue(h, h->m.me[i]->master_id) && heal_was_linked(h, i) && !v->sync_in_progress && !v->loading;
 }
 
 static bool may_arm(const struct heal *h, size_t i)

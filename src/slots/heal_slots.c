@@ -1,5 +1,6 @@
 /* Slots that were left half moved: carried on when both ends are ready for it, else taken back to the owner. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "slots/heal_parts.h"
@@ -55,9 +56,19 @@ struct stuck {
     char text[200];
 };
 
+/* MIGRATE stops its server until the other one has answered: two that migrate to each other wait until both give
+ * up. So nobody gives and takes in the same step. */
+static bool is_one_way(const struct heal *h, size_t source, size_t target)
+{
+    for (size_t i = 0; i < h->out->n_moves; i++)
+        if (h->out->moves[i].source == target || h->out->moves[i].target == source)
+            return false;
+    return true;
+}
+
 static void add_move(struct heal *h, uint16_t slot, enum heal_how how, size_t source, size_t target)
 {
-    if (h->out->n_moves < HEAL_MOVES_MAX)
+    if (h->out->n_moves < HEAL_MOVES_MAX && is_one_way(h, source, target))
         h->out->moves[h->out->n_moves++] = (struct heal_move){ slot, how, source, target };
 }
 
@@ -66,19 +77,40 @@ static void add_stable(struct heal *h, uint16_t slot, size_t who)
     commands_add(&h->out->commands, CMD_SLOT_STABLE, who)->range = (struct slot_range){ slot, slot };
 }
 
-/* The owner is alone with its mark: keys that went over are fetched back before it is closed. */
-static void close_migrating(struct heal *h, uint16_t slot, size_t owner, const char *peer_id, struct stuck *stuck)
+static void add_mark(struct heal *h, enum command_kind kind, uint16_t slot, size_t who, size_t peer)
 {
-    size_t peer = master_for(h, peer_id);
+    struct command *c = commands_add(&h->out->commands, kind, who);
 
-    if (peer == owner || (peer == MERGED_NONE && !may_return(h, peer_id)) || heal_recall(h, slot) == HEAL_MOVED_DONE) {
+    c->range = (struct slot_range){ slot, slot };
+    memcpy(c->id, h->m.me[peer]->id, sizeof(c->id));
+}
+
+/* The owner was moving it to this one, which may hold some of the keys: the move is taken up again. To fetch them back
+ * is no way, an owner that is migrating sends RESTORE elsewhere (ASK); and closed at once it would say that they are not there. */
+static void take_up(struct heal *h, uint16_t slot, size_t owner, size_t peer)
+{
+    const struct open_slot *own = mark_of(h, owner, slot), *other = mark_of(h, peer, slot);
+
+    if (other && other->importing && str_eq(own->peer, h->m.me[peer]->id)) {
+        add_move(h, slot, HEAL_ONWARD, owner, peer);
+        return;
+    }
+    add_mark(h, CMD_SLOT_IMPORTING, slot, peer, owner);
+    add_mark(h, CMD_SLOT_MIGRATING, slot, owner, peer);
+}
+
+static void mend_owner(struct heal *h, uint16_t slot, size_t owner, const struct open_slot *own, struct stuck *stuck)
+{
+    size_t peer = master_for(h, own->peer);
+
+    if (own->importing || peer == owner || (peer == MERGED_NONE && !may_return(h, own->peer))) {
         add_stable(h, slot, owner);
     } else if (peer != MERGED_NONE && h->m.me[peer]->flags & NODE_MASTER) {
-        add_move(h, slot, HEAL_BACK, peer, owner);
+        take_up(h, slot, owner, peer);
     } else if (stuck->action == HEAL_NONE) {
         stuck->action = HEAL_WAIT;
         snprintf(stuck->text, sizeof(stuck->text), "slot %u of %s was moving to %.8s, which does not answer", slot,
-                 heal_name(h, owner), peer_id);
+                 heal_name(h, owner), own->peer);
     }
 }
 
@@ -89,34 +121,27 @@ static void say_conflict(struct heal *h, uint16_t slot, size_t owner, struct stu
              "nothing is overwritten; delete the copy that is wrong, by hand", slot, heal_name(h, owner));
 }
 
+/* The owner's own mark first; whoever else imports gives back to an owner that is at rest. */
 static void mend_slot(struct heal *h, uint16_t slot, struct stuck *stuck)
 {
-    size_t owner = owner_of(h, slot), peer;
+    size_t owner = owner_of(h, slot);
     const struct open_slot *own = owner != MERGED_NONE ? mark_of(h, owner, slot) : NULL;
 
     if (owner == MERGED_NONE)
         return; /* uncovered: its owner comes first */
-    if (heal_recall(h, slot) == HEAL_MOVED_CONFLICT) {
+    if (heal_is_conflict(h, slot)) {
         say_conflict(h, slot, owner, stuck);
         return;
     }
-    peer = own && !own->importing ? merged_find(&h->m, own->peer) : MERGED_NONE;
-    for (size_t i = 0; i < h->m.n; i++) {
-        const struct open_slot *mark = i != owner && i != peer ? mark_of(h, i, slot) : NULL;
-
-        if (mark) { /* several importers, or one that the owner knows nothing of */
+    if (own) {
+        mend_owner(h, slot, owner, own, stuck);
+        return;
+    }
+    for (size_t i = 0; i < h->m.n; i++)
+        if (mark_of(h, i, slot)) {
             add_move(h, slot, HEAL_BACK, i, owner);
             return;
         }
-    }
-    if (!own)
-        return;
-    if (own->importing)
-        add_stable(h, slot, owner);
-    else if (peer != MERGED_NONE && mark_of(h, peer, slot) && mark_of(h, peer, slot)->importing)
-        add_move(h, slot, HEAL_ONWARD, owner, peer);
-    else
-        close_migrating(h, slot, owner, own->peer, stuck);
 }
 
 static struct slot_set open_slots(const struct heal *h)
@@ -150,6 +175,7 @@ bool heal_open_slots(struct heal *h)
         return heal_stop(h, HEAL_MOVE, 0, "slots %s were left half moved", text);
     }
     if (h->out->commands.n)
-        return heal_stop(h, HEAL_STABLE, HEAL_WAIT_MS, "slots %s were left open, and lead nowhere", text);
+        return heal_stop(h, h->out->commands.items[0].kind == CMD_SLOT_STABLE ? HEAL_STABLE : HEAL_MARK, HEAL_WAIT_MS,
+                         "slots %s were left open", text);
     return stuck.action != HEAL_NONE && heal_stop(h, stuck.action, HEAL_LATER_MS, "%s", stuck.text);
 }

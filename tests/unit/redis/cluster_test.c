@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lab.h"
+#include "lab_group.h"
 
 static struct lab lab;
 
@@ -184,7 +184,7 @@ static void a_frozen_master_meets_its_deadline(void **state)
     assert_true(lab_referee(&lab));
 }
 
-static void all_move_and_nobody_fails_over(void **state)
+static void t07_all_move_and_nobody_fails_over(void **state)
 {
     (void)state;
 
@@ -258,7 +258,6 @@ static void a_new_pod_takes_the_place_of_a_lost_master(void **state)
 }
 
 #define REAL(test) cmocka_unit_test_teardown(test, teardown)
-#define AT_ONCE 4
 
 static const struct CMUnitTest tests[] = {
     REAL(forms_three_by_two),
@@ -270,60 +269,13 @@ static const struct CMUnitTest tests[] = {
     REAL(a_dead_replica_degrades),
     REAL(a_dead_master_is_partial_then_failed_over),
     REAL(a_frozen_master_meets_its_deadline),
-    REAL(all_move_and_nobody_fails_over),
+    REAL(t07_all_move_and_nobody_fails_over),
     REAL(a_half_migrated_slot_is_seen),
     REAL(a_slot_that_one_gave_up_is_seen),
     REAL(a_new_pod_takes_the_place_of_a_lost_master),
 };
 
-struct run {
-    pid_t pid;
-    FILE *output;
-};
-
-static void start_test(struct run *r, size_t i)
-{
-    struct CMUnitTest one[] = { tests[i] };
-
-    r->output = tmpfile();
-    fflush(NULL);
-    r->pid = fork();
-    if (r->pid != 0)
-        return;
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    dup2(fileno(r->output), STDOUT_FILENO);
-    dup2(fileno(r->output), STDERR_FILENO);
-    exit(cmocka_run_group_tests_name(tests[i].name, one, NULL, NULL));
-}
-
-static int end_test(struct run *r)
-{
-    char line[512];
-    int status = 0;
-
-    waitpid(r->pid, &status, 0);
-    rewind(r->output);
-    while (fgets(line, sizeof(line), r->output))
-        fputs(line, stdout);
-    fclose(r->output);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
-/* The tests mostly wait for servers: each runs in a process of its own, a few at a time. */
 int main(void)
 {
-    struct run runs[COUNT(tests)];
-    int failed = 0;
-
-    if (!lab_has_redis()) {
-        puts("SKIP redis cluster tests: redis-server or redis-cli is not on PATH");
-        return 0;
-    }
-    for (size_t i = 0; i < COUNT(tests) + AT_ONCE; i++) {
-        if (i >= AT_ONCE)
-            failed += end_test(&runs[i - AT_ONCE]);
-        if (i < COUNT(tests))
-            start_test(&runs[i], i);
-    }
-    return failed;
+    return lab_run_tests(tests, COUNT(tests));
 }

@@ -37,6 +37,7 @@ struct lab {
     pid_t pids[LAB_MAX];
     char pods[LAB_MAX][32], password[32];
     bool tls;
+    bool no_log; /* without an append-only file; before lab_start */
     char ca[96];
     struct member members[LAB_MAX];
     struct expected x;
@@ -83,7 +84,7 @@ static inline void lab_exec(const struct lab *l, size_t i)
     char dir[96], port[8], timeout[16], cert[96], key[96], ca[96];
     const char *args[40] = { "redis-server", "--bind", "127.0.0.1", "--dir", dir, "--cluster-enabled", "yes",
                              "--cluster-node-timeout", timeout, "--cluster-replica-no-failover", "yes", "--save", "",
-                             "--appendonly", "yes", "--repl-diskless-sync-delay", "0",
+                             "--appendonly", l->no_log ? "no" : "yes", "--repl-diskless-sync-delay", "0",
                              "--cluster-allow-replica-migration", "no", l->tls ? "--tls-port" : "--port", port };
     size_t n = 21;
 

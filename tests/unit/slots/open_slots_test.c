@@ -16,32 +16,33 @@ enum { NOBODY_KNOWN = 9 }; /* an id that is no member's */
 
 static const struct row {
     const char *name, *marks;
-    enum heal_moved known;  /* of slot 7, from the last step */
+    bool conflict;          /* slot 7 has two values for a key */
     int promoted;           /* this replica took its master's place; 0: none did */
     int silent;             /* this member does not answer; 0: all do */
     bool resizing;
     const char *want;
 } rows[] = {
-    { "nothing open, nothing done", "", HEAL_MOVED_NOT, 0, 0, false, "none" },
-    { "both ends are ready: carried on", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 onward 0>1" },
-    { "several slots in one step", "0[7>1 1[7<0 0[8>2 2[8<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 onward 0>1 8 onward 0>2" },
-    { "only the owner says migrating: what went over comes back first", "0[7>1", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
-    { "and then it is closed", "0[7>1", HEAL_MOVED_DONE, 0, 0, false, "stable 7@0" },
-    { "only the target says importing: keys go back to the owner", "1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
-    { "a second importer gives back first", "0[7>1 1[7<0 2[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 2>0" },
-    { "two importers and no mark on the owner: one at a time", "1[7<0 2[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
-    { "the owner imports what it owns", "0[7<1", HEAL_MOVED_NOT, 0, 0, false, "stable 7@0" },
-    { "who does not own it says migrating", "1[7>2", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
-    { "marks that do not fit: the importer gives back", "0[7>2 1[7<0", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0" },
-    { "the target failed over: its successor gives back", "0[7>1", HEAL_MOVED_NOT, 4, 0, false, "move 7 back 4>0" },
-    { "the source failed over, the target imports from the old one", "1[7<0", HEAL_MOVED_NOT, 3, 0, false, "move 7 back 1>3" },
-    { "the target is gone for good: closed", "0[7>9", HEAL_MOVED_NOT, 0, 0, false, "stable 7@0" },
-    { "the target may be the one who is silent: nothing is closed", "0[7>9", HEAL_MOVED_NOT, 0, 5, false, "wait" },
-    { "different values: a person decides", "0[7>1 1[7<0", HEAL_MOVED_CONFLICT, 0, 0, false, "refuse" },
-    { "one slot in conflict does not stop the others", "0[7>1 1[7<0 0[8>1 1[8<0", HEAL_MOVED_CONFLICT, 0, 0, false, "move 8 onward 0>1" },
-    { "during a resize of ours nothing is touched", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 0, true, "wait" },
-    { "the importer names somebody who owns nothing of it: to the owner", "1[7<2 1[8<2", HEAL_MOVED_NOT, 0, 0, false, "move 7 back 1>0 8 back 1>0" },
-    { "while slots are down nothing is touched", "0[7>1 1[7<0", HEAL_MOVED_NOT, 0, 2, false, "wait" },
+    { "nothing open, nothing done", "", false, 0, 0, false, "none" },
+    { "both ends are ready: carried on", "0[7>1 1[7<0", false, 0, 0, false, "move 7 onward 0>1" },
+    { "several slots in one step", "0[7>1 1[7<0 0[8>2 2[8<0", false, 0, 0, false, "move 7 onward 0>1 8 onward 0>2" },
+    { "nobody gives and takes in one step", "0[7>1 1[7<0 1[8<0 2[9<0", false, 0, 0, false, "move 7 onward 0>1" },
+    { "only the owner says migrating: taken up again, what went over is not lost", "0[7>1", false, 0, 0, false,
+      "mark importing 7@1 migrating 7@0" },
+    { "only the target says importing: keys go back to the owner", "1[7<0", false, 0, 0, false, "move 7 back 1>0" },
+    { "a second importer waits for the end of the move", "0[7>1 1[7<0 2[7<0", false, 0, 0, false, "move 7 onward 0>1" },
+    { "two importers and no mark on the owner: one at a time", "1[7<0 2[7<0", false, 0, 0, false, "move 7 back 1>0" },
+    { "the owner imports what it owns", "0[7<1", false, 0, 0, false, "stable stable 7@0" },
+    { "who does not own it says migrating", "1[7>2", false, 0, 0, false, "move 7 back 1>0" },
+    { "marks that do not fit: the owner's counts", "0[7>2 1[7<0", false, 0, 0, false, "mark importing 7@2 migrating 7@0" },
+    { "the target failed over: on to its successor", "0[7>1", false, 4, 0, false, "mark importing 7@4 migrating 7@0" },
+    { "the source failed over, the target imports from the old one", "1[7<0", false, 3, 0, false, "move 7 back 1>3" },
+    { "the target is gone for good: closed", "0[7>9", false, 0, 0, false, "stable stable 7@0" },
+    { "the target may be the one who is silent: nothing is closed", "0[7>9", false, 0, 5, false, "wait" },
+    { "different values: a person decides", "0[7>1 1[7<0", true, 0, 0, false, "refuse" },
+    { "one slot in conflict does not stop the others", "0[7>1 1[7<0 0[8>1 1[8<0", true, 0, 0, false, "move 8 onward 0>1" },
+    { "during a resize of ours nothing is touched", "0[7>1 1[7<0", false, 0, 0, true, "wait" },
+    { "the importer names somebody who owns nothing of it: to the owner", "1[7<2 1[8<2", false, 0, 0, false, "move 7 back 1>0 8 back 1>0" },
+    { "while slots are down nothing is touched", "0[7>1 1[7<0", false, 0, 2, false, "wait" },
 };
 
 static void add_mark(struct node_view *v, struct view_row *me, unsigned slot, bool importing, int peer)
@@ -69,12 +70,14 @@ static void add_marks(struct node_view *views, const char *marks)
 static void describe(const struct heal_step *s, struct buf *out)
 {
     static const char *const hows[] = { "onward", "back" };
+    static const char *const names[N_COMMAND_KINDS] = { [CMD_SLOT_STABLE] = "stable", [CMD_SLOT_IMPORTING] = "importing",
+                                                        [CMD_SLOT_MIGRATING] = "migrating" };
 
     buf_str(out, heal_action_name(s->action));
     for (size_t i = 0; i < s->n_moves; i++)
         buf_fmt(out, " %u %s %zu>%zu", s->moves[i].slot, hows[s->moves[i].how], s->moves[i].source, s->moves[i].target);
     for (size_t i = 0; i < s->commands.n; i++)
-        buf_fmt(out, " %u@%zu", s->commands.items[i].range.first, s->commands.items[i].member);
+        buf_fmt(out, " %s %u@%zu", names[s->commands.items[i].kind], s->commands.items[i].range.first, s->commands.items[i].member);
 }
 
 static void check(void **state)
@@ -94,7 +97,8 @@ static void check(void **state)
     add_marks(views, r->marks);
     if (r->silent)
         views[r->silent].reach = REACH_NONE;
-    heal_remember(&memory, 7, r->known, 1000);
+    if (r->conflict)
+        heal_remember_conflict(&memory, 7, 1000);
     verdict_judge(&p.x, views, (size_t)p.n, &v);
     heal_step_init(&s);
     heal_step(&(struct heal_input){ .x = &p.x, .views = views, .v = &v, .now_ms = 2000, .slots_are_moving = r->resizing },
