@@ -42,6 +42,7 @@ extern const struct child_type child_types[N_CHILDREN];
 #define API_MANAGER "everserve"           /* field manager of everything we apply */
 #define API_MANAGER_INIT "everserve-init" /* holds spec.replicas for the autoscaler */
 #define API_MANAGED_BY "app.kubernetes.io/managed-by=everserve"
+#define API_REDIS_CLAIMS "app.kubernetes.io/name=inferenceservice,app.kubernetes.io/component=redis"
 
 /* <name><suffix> into out; false when it does not fit. */
 bool child_name(enum child c, const char *service, char *out, size_t size);

@@ -30,6 +30,8 @@ void str_utf8_fix(char *s);
 /* RFC 3339 UTC of milliseconds since 1970, "2026-01-02T03:04:05Z", with micro "...05.000000Z".
  * out holds at least 32 bytes. */
 void str_rfc3339(int64_t wall_ms, bool micro, char *out);
+/* "2026-11-22T14:30:00Z", with or without a fraction, as Kubernetes writes it; -1: no such time. */
+int64_t str_rfc3339_ms(const char *text);
 
 /* FNV-1a, 64 bit; start with STR_HASH_INIT and chain. */
 #define STR_HASH_INIT 14695981039346656037ULL

@@ -26,6 +26,8 @@ struct entry {
     struct record *child[N_CHILDREN]; /* NULL: not known to exist */
     struct pod *pods;
     size_t n_pods;
+    struct claim *claims; /* of Redis pods, those that are no more included */
+    size_t n_claims;
 };
 
 
@@ -48,6 +50,8 @@ void cache_put_child(struct cache *c, const char *kind, const cJSON *obj);
 void cache_drop_child(struct cache *c, const char *kind, const cJSON *obj);
 void cache_put_pod(struct cache *c, const cJSON *obj);
 void cache_drop_pod(struct cache *c, const cJSON *obj);
+void cache_put_claim(struct cache *c, const cJSON *obj);
+void cache_drop_claim(struct cache *c, const cJSON *obj);
 
 /* Nodes of Kubernetes. A change wakes the services whose Redis runs there. */
 void cache_put_node(struct cache *c, const cJSON *obj);

@@ -32,6 +32,7 @@ struct record {
     int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
     /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation */
     char update_revision[REVISION_SIZE];
+    int64_t claim_bytes;    /* StatefulSet: of its first claim template; 0: has none */
     bool is_ours;              /* our manager applied it, and no other kind of controller has taken it since */
     bool deleting;
     bool owns_replicas;        /* we own spec.replicas */
@@ -61,10 +62,27 @@ struct pod {
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */
 };
 
+/* A PersistentVolumeClaim of a Redis pod. */
+struct claim {
+    char *name;
+    char uid[UID_SIZE];
+    char rv[RV_SIZE];
+    int64_t requested, capacity; /* bytes; 0: not said */
+    int64_t created_ms;          /* since 1970, as the next two */
+    int64_t removed_ms;          /* CLAIM_REMOVED says so; 0: it does not, -1: it says no time */
+    int64_t waits_ms;            /* for its pod to restart before it has its new size, since then; 0: does not */
+    bool deleting;
+    bool is_stale;
+};
+
+#define CLAIM_REMOVED API_GROUP "/removed-at" /* annotation: when its pod left the cluster */
+
 /* Draws out; obj must have metadata.name and metadata.uid: false otherwise. */
 bool record_from(enum child child, const cJSON *obj, struct record *out) MUST_USE;
 bool pod_from(const cJSON *obj, struct pod *out) MUST_USE; /* pod_done afterwards */
 void pod_done(struct pod *p);
+bool claim_from(const cJSON *obj, struct claim *out) MUST_USE; /* claim_done afterwards */
+void claim_done(struct claim *c);
 
 /* Controlled by the InferenceService with this uid; or by nobody any more (its owner reference was
  * edited away) while our manager's fields are still in it. NULL is nobody's. */
@@ -73,6 +91,7 @@ bool record_is_ours(const struct record *r, const char *uid);
 /* Is there anything in b that a decision could depend on and a does not hold? rv does not count. */
 bool record_differs(const struct record *a, const struct record *b);
 bool pod_differs(const struct pod *a, const struct pod *b);
+bool claim_differs(const struct claim *a, const struct claim *b);
 
 /* Newer by the rule of Kubernetes 1.35: digits only, longer is greater, else lexical. Anything
  * else counts as newer, so that a server with opaque versions loses nothing but some work. */

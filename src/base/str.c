@@ -100,6 +100,18 @@ void str_rfc3339(int64_t wall_ms, bool micro, char *out)
         snprintf(out + n, 32 - n, "Z");
 }
 
+int64_t str_rfc3339_ms(const char *text)
+{
+    struct tm tm = { 0 };
+    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+
+    if (!rest)
+        return -1;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&tm) * 1000 : -1;
+}
+
 uint64_t str_hash(uint64_t h, const void *data, size_t len)
 {
     const unsigned char *p = data;

@@ -32,6 +32,9 @@ static void entry_free(void *p)
     for (size_t i = 0; i < e->n_pods; i++)
         pod_done(&e->pods[i]);
     free(e->pods);
+    for (size_t i = 0; i < e->n_claims; i++)
+        claim_done(&e->claims[i]);
+    free(e->claims);
     free(e->doc);
     free(e->key);
     free(e);
@@ -90,7 +93,7 @@ static struct entry *entry_make(struct cache *c, const char *key)
 
 static bool entry_is_empty(const struct entry *e)
 {
-    if (e->doc || e->n_pods)
+    if (e->doc || e->n_pods || e->n_claims)
         return false;
     for (int i = 0; i < N_CHILDREN; i++)
         if (e->child[i])
@@ -119,7 +122,7 @@ static char *key_of(const cJSON *obj, const char *name)
 static char *service_doc(const cJSON *obj)
 {
     static const char *const kept[] = { "name",        "namespace",         "uid",       "generation", "labels",
-                                        "annotations", "deletionTimestamp", "finalizers" };
+                                        "annotations", "deletionTimestamp", "finalizers", "creationTimestamp" };
     AUTO_JSON cJSON *doc = json_new_obj();
     cJSON *meta = json_obj(doc, "metadata");
 
@@ -367,6 +370,61 @@ void cache_drop_pod(struct cache *c, const cJSON *obj)
         drop_pod(c, e, p);
 }
 
+static struct claim *find_claim(struct entry *e, const char *name)
+{
+    for (size_t i = 0; i < e->n_claims; i++)
+        if (str_eq(e->claims[i].name, name))
+            return &e->claims[i];
+    return NULL;
+}
+
+static struct claim *add_claim(struct entry *e)
+{
+    e->claims = xrealloc(e->claims, (e->n_claims + 1) * sizeof(*e->claims));
+    return &e->claims[e->n_claims++];
+}
+
+void cache_put_claim(struct cache *c, const cJSON *obj)
+{
+    struct entry *e = pod_entry(c, obj, true);
+    struct claim fresh, *old;
+    bool same;
+
+    if (!e || !claim_from(obj, &fresh))
+        return;
+    old = find_claim(e, fresh.name);
+    if (old)
+        old->is_stale = false;
+    if (old && strcmp(old->uid, fresh.uid) == 0 && rv_is_older(fresh.rv, old->rv)) {
+        claim_done(&fresh);
+        return;
+    }
+    same = old && !claim_differs(old, &fresh);
+    if (old)
+        claim_done(old);
+    else
+        old = add_claim(e);
+    *old = fresh;
+    if (!same)
+        changed(c, e);
+}
+
+static void drop_claim(struct cache *c, struct entry *e, struct claim *claim)
+{
+    claim_done(claim);
+    *claim = e->claims[--e->n_claims];
+    changed(c, e);
+}
+
+void cache_drop_claim(struct cache *c, const cJSON *obj)
+{
+    struct entry *e = pod_entry(c, obj, false);
+    struct claim *claim = e ? find_claim(e, json_get_str(obj, "metadata.name")) : NULL;
+
+    if (claim && str_eq(claim->uid, json_get_str(obj, "metadata.uid")))
+        drop_claim(c, e, claim);
+}
+
 /* Only Redis minds where it runs. */
 static bool runs_redis_on(const struct entry *e, const char *host)
 {
@@ -480,6 +538,8 @@ void cache_list_start(struct cache *c, const char *kind, const char *ns)
         e->is_stale |= str_eq(kind, API_KIND);
         for (size_t k = 0; str_eq(kind, "Pod") && k < e->n_pods; k++)
             e->pods[k].is_stale = true;
+        for (size_t k = 0; str_eq(kind, "PersistentVolumeClaim") && k < e->n_claims; k++)
+            e->claims[k].is_stale = true;
         for (int k = 0; k < N_CHILDREN; k++)
             if (e->child[k] && child_is_of(k, kind))
                 e->child[k]->is_stale = true;
@@ -497,6 +557,11 @@ static bool sweep_one(struct cache *c, struct entry *e, const char *kind)
     for (size_t k = 0; str_eq(kind, "Pod") && k < e->n_pods; k++)
         if (e->pods[k].is_stale) {
             drop_pod(c, e, &e->pods[k]);
+            return true;
+        }
+    for (size_t k = 0; str_eq(kind, "PersistentVolumeClaim") && k < e->n_claims; k++)
+        if (e->claims[k].is_stale) {
+            drop_claim(c, e, &e->claims[k]);
             return true;
         }
     for (int k = 0; k < N_CHILDREN; k++)

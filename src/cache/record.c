@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cache/host.h"
 #include "json/owned.h"
+#include "json/quantity.h"
 
 static void copy_cut(char *dst, size_t size, const char *src)
 {
@@ -29,6 +30,14 @@ static int32_t get_i32(const cJSON *obj, const char *path, int32_t fallback)
     int64_t v = json_get_int(obj, path, fallback);
 
     return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : fallback;
+}
+
+static int64_t claim_bytes(const cJSON *claim, const char *path)
+{
+    const char *text = json_get_str(claim, path);
+    int64_t milli;
+
+    return text && quantity_parse(text, &milli, NULL) == 0 && milli > 0 ? (milli + 999) / 1000 : 0;
 }
 
 static const cJSON *controller(const cJSON *obj)
@@ -117,6 +126,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     read_counts(obj, out);
     if (child == CHILD_REDIS_STATEFULSET && out->observed_generation == out->generation)
         copy_revision(out->update_revision, json_get_str(obj, "status.updateRevision"));
+    if (child == CHILD_REDIS_STATEFULSET)
+        out->claim_bytes = claim_bytes(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0), "spec.resources.requests.storage");
     if (child == CHILD_DEPLOYMENT)
         out->deadline_exceeded = condition_is(obj, "Progressing", "False");
     if (child == CHILD_HPA) {
@@ -187,7 +198,7 @@ bool record_differs(const struct record *a, const struct record *b)
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
            a->hpa_limited_by_failure != b->hpa_limited_by_failure ||
-           strcmp(a->update_revision, b->update_revision) != 0;
+           strcmp(a->update_revision, b->update_revision) != 0 || a->claim_bytes != b->claim_bytes;
 }
 
 bool pod_differs(const struct pod *a, const struct pod *b)
@@ -211,4 +222,44 @@ bool rv_is_older(const char *rv, const char *than)
     if (!all_digits(rv) || !all_digits(than))
         return false;
     return n != m ? n < m : strcmp(rv, than) < 0;
+}
+
+static int64_t resize_waits_ms(const cJSON *obj)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
+        if (str_eq(json_get_str(c, "type"), "FileSystemResizePending") && str_eq(json_get_str(c, "status"), "True"))
+            return str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
+    return 0;
+}
+
+bool claim_from(const cJSON *obj, struct claim *out)
+{
+    const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
+    const char *removed = cJSON_GetStringValue(json_member(json_at(obj, "metadata.annotations"), CLAIM_REMOVED));
+
+    *out = (struct claim){ .requested = claim_bytes(obj, "spec.resources.requests.storage"),
+                           .capacity = claim_bytes(obj, "status.capacity.storage"),
+                           .created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp")),
+                           .removed_ms = removed ? str_rfc3339_ms(removed) : 0,
+                           .waits_ms = resize_waits_ms(obj),
+                           .deleting = json_has(obj, "metadata.deletionTimestamp") };
+    if (str_empty(name) || str_empty(uid) || !str_copy(out->uid, sizeof(out->uid), uid))
+        return false;
+    out->name = xstrdup(name);
+    copy_cut(out->rv, sizeof(out->rv), json_get_str(obj, "metadata.resourceVersion"));
+    return true;
+}
+
+void claim_done(struct claim *c)
+{
+    free(c->name);
+    *c = (struct claim){ 0 };
+}
+
+bool claim_differs(const struct claim *a, const struct claim *b)
+{
+    return strcmp(a->uid, b->uid) != 0 || a->requested != b->requested || a->capacity != b->capacity ||
+           a->removed_ms != b->removed_ms || a->waits_ms != b->waits_ms || a->deleting != b->deleting;
 }

@@ -30,6 +30,7 @@ static const struct kind {
     { "ConfigMap", "/api/v1", "configmaps" },
     { "HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers" },
     { "PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets" },
+    { "PersistentVolumeClaim", "/api/v1", "persistentvolumeclaims" },
     { "NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies" },
 };
 
@@ -46,6 +47,8 @@ static void on_object(void *arg, enum kube_event event, const cJSON *obj)
         (gone ? cache_drop_service : cache_put_service)(cache, obj);
     else if (str_eq(w->kind, "Pod"))
         (gone ? cache_drop_pod : cache_put_pod)(cache, obj);
+    else if (str_eq(w->kind, "PersistentVolumeClaim"))
+        (gone ? cache_drop_claim : cache_put_claim)(cache, obj);
     else if (str_eq(w->kind, "Node"))
         (gone ? cache_drop_node : cache_put_node)(cache, obj);
     else
@@ -88,12 +91,19 @@ static void on_trouble(void *arg, const struct err *e)
     snprintf(w->trouble, sizeof(w->trouble), "%s", e->msg);
 }
 
+/* Claims are made by the StatefulSet's controller, which puts the selector's labels on them. */
+static const char *selector_of(const char *kind)
+{
+    if (str_eq(kind, API_KIND) || str_eq(kind, "Node"))
+        return NULL;
+    return str_eq(kind, "PersistentVolumeClaim") ? API_REDIS_CLAIMS : API_MANAGED_BY;
+}
+
 static void start_one(struct ctrl *c, struct watched *w, const struct kind *k, const char *ns)
 {
     static const struct kube_watch_handler handler = { on_object, on_list_start, on_listed, on_trouble };
     AUTO_FREE char *path = kube_path(k->api_path, ns, k->plural, NULL, NULL);
-    bool is_ours = !str_eq(k->kind, API_KIND) && !str_eq(k->kind, "Node");
-    struct kube_watch_opts opts = { path, is_ours ? API_MANAGED_BY : NULL, NULL };
+    struct kube_watch_opts opts = { path, selector_of(k->kind), NULL };
 
     *w = (struct watched){ .c = c, .kind = k->kind, .ns = ns, .is_optional = str_eq(k->kind, "Node") };
     w->watch = kube_watch_new(c->kube, &opts, &handler, w);
