@@ -14,6 +14,7 @@
 #define LABEL_PART_OF "app.kubernetes.io/part-of"
 #define LABEL_MANAGED_BY "app.kubernetes.io/managed-by"
 
+#define REDIS_CLAIM_PREFIX "data-" /* and the pod's name */
 #define NAME_VALUE "inferenceservice"      /* LABEL_NAME of every child and pod */
 #define COMPONENT_PREDICTOR "predictor"
 #define COMPONENT_REDIS "redis"

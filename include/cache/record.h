@@ -58,6 +58,7 @@ struct pod {
     bool disrupted; /* condition DisruptionTarget: evicted, preempted, or its node is going */
     bool stopped;   /* the kubelet says that none of its containers runs */
     bool is_stale;
+    int64_t created_ms; /* since 1970 */
     char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */
 };

@@ -99,6 +99,11 @@ struct observed {
     const char *foreign[N_CHILDREN]; /* a GET found an object that is not ours: a sentence; NULL: none */
     const struct pod *pods;
     size_t n_pods;
+    const struct claim *claims; /* of Redis pods, those that are no more included */
+    size_t n_claims;
+    const char *volume_problem; /* how the server refused to let a volume grow: a sentence; NULL: it did not */
+    bool volume_may_try;        /* again, by now */
+    int64_t created_ms;         /* the resource, since 1970 */
     struct redis_seen redis;
     const char *image; /* the operator's own; NULL: as it was built */
     int64_t now_ms;  /* monotonic */
@@ -122,6 +127,10 @@ void members_locate(struct member *m, size_t n, const struct pod *pods, size_t n
 void members_mark_roll(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct record *set,
                        const struct roll_plan *roll);
 void members_free(struct member *m, size_t n);
+
+/* Sets outdated where a volume waits for its pod to restart before it has its new size. */
+void members_mark_volumes(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct claim *claims,
+                          size_t n_claims, int64_t wall_ms);
 
 /* What running servers should be told of the redis.conf of this service; settings_done afterwards. */
 void redis_settings_wanted(const struct isvc *s, struct settings *out);

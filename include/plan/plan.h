@@ -21,22 +21,25 @@ enum action_kind {
     ACT_POD_DELETE, /* this very pod ends, and its StatefulSet makes a new one */
     ACT_MOVE,   /* a batch of slots: plan.redis.moves */
     ACT_FUNCTIONS, /* plan.redis.moves: each target gets the functions of the first source */
+    ACT_CLAIM_PATCH,  /* this very claim of a Redis pod: body */
+    ACT_CLAIM_DELETE,
+    ACT_ORPHAN, /* the child ends, what it made stays: it is made anew, and takes that over */
 };
 
 enum { POD_NAME_SIZE = 254 };
 
 struct action {
     enum action_kind kind;
-    enum child child;        /* of APPLY, DELETE */
-    cJSON *body;             /* of APPLY; owned */
+    enum child child;        /* of APPLY, DELETE, ORPHAN */
+    cJSON *body;             /* of APPLY, CLAIM_PATCH; owned */
     bool create_only;        /* of APPLY: when it is there after all, look again instead */
     int32_t replicas_seen;   /* of APPLY: spec.replicas that this was decided on; -1: none was there */
     bool hand_over_replicas; /* of APPLY: API_MANAGER_INIT takes spec.replicas over first */
-    char pod[POD_NAME_SIZE], pod_uid[UID_SIZE]; /* of POD_DELETE: another pod of that name is left alone */
+    char pod[POD_NAME_SIZE], pod_uid[UID_SIZE]; /* of POD_DELETE, CLAIM_*: its name; another one of that name is left alone */
     const char *why;         /* static text */
 };
 
-enum { PLAN_ACTIONS_MAX = N_CHILDREN + 2 };
+enum { PLAN_CLAIMS_MAX = 8, PLAN_ACTIONS_MAX = N_CHILDREN + 3 + PLAN_CLAIMS_MAX };
 
 /* What the gate decided: becomes the condition ScalingHeld and status.scaling. */
 struct gate_result {

@@ -166,6 +166,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     copy_cut(out->ip, sizeof(out->ip), json_get_str(obj, "status.podIP"));
     host_name_copy(out->node, json_get_str(obj, "spec.nodeName"));
     out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
+    out->created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp"));
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");

@@ -71,6 +71,9 @@ static void next(struct pass *p)
         [ACT_POD_DELETE] = pod_delete,
         [ACT_MOVE] = move_slots,
         [ACT_FUNCTIONS] = move_functions,
+        [ACT_CLAIM_PATCH] = claim_patch,
+        [ACT_CLAIM_DELETE] = claim_delete,
+        [ACT_ORPHAN] = child_delete,
     };
 
     if (p->next_action < p->plan.n_actions) {

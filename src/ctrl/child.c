@@ -311,7 +311,7 @@ void child_delete(struct pass *p)
     }
     json_str(body, "apiVersion", "v1");
     json_str(body, "kind", "DeleteOptions");
-    json_str(body, "propagationPolicy", "Background");
+    json_str(body, "propagationPolicy", current(p)->kind == ACT_ORPHAN ? "Orphan" : "Background");
     json_str(json_obj(body, "preconditions"), "uid", r->uid);
     pass_write(p, &(struct kube_request){ .method = "DELETE", .path = path, .body = body }, on_deleted);
 }

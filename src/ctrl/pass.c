@@ -22,6 +22,9 @@ static void free_pass(struct pass *p)
     for (size_t i = 0; i < p->n_pods; i++)
         pod_done(&p->pods[i]);
     free(p->pods);
+    for (size_t i = 0; i < p->n_claims; i++)
+        claim_done(&p->claims[i]);
+    free(p->claims);
     free(p->hosts);
     if (p->svc_ok)
         isvc_done(&p->svc);
@@ -162,6 +165,8 @@ static void decide(struct pass *p)
     p->o.redis.roles = t->roles;
     p->o.redis.settings = t->settings;
     p->o.redis.shown = p->shown;
+    p->o.volume_problem = t->volume_problem;
+    p->o.volume_may_try = !t->volume_problem || p->o.now_ms - t->volume_problem_ms >= REFUSED_AGAIN_MS;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
     p->o.redis.password = t->password;
@@ -241,6 +246,7 @@ static void observe_service(struct pass *p)
     p->o.deleting = json_has(doc, "metadata.deletionTimestamp");
     p->o.paused = str_eq(json_get_str(doc, "spec.managementPolicy"), "Paused");
     p->o.status = json_member(doc, "status");
+    p->o.created_ms = str_rfc3339_ms(json_get_str(doc, "metadata.creationTimestamp"));
     p->o.image = p->c->cfg.image;
     p->svc_ok = isvc_decode(doc, &p->svc, &p->o.spec_err) == 0;
     /* a latch that cannot be read must never look like "never formed" */
@@ -269,8 +275,18 @@ static void observe_pods(struct pass *p, const struct entry *entry)
     p->o.pods = p->pods;
     p->o.n_pods = p->n_pods;
     p->members = members_expected(p->o.name, p->o.svc, &p->o.redis.latch, p->pods, p->n_pods, &p->o.redis.expected);
+    p->claims = xcalloc(entry->n_claims + 1, sizeof(*p->claims));
+    p->n_claims = entry->n_claims;
+    for (size_t i = 0; i < entry->n_claims; i++) {
+        p->claims[i] = entry->claims[i];
+        p->claims[i].name = xstrdup(entry->claims[i].name);
+    }
+    p->o.claims = p->claims;
+    p->o.n_claims = p->n_claims;
     members_mark_roll(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods,
                       entry->child[CHILD_REDIS_STATEFULSET], &p->o.redis.latch.roll);
+    members_mark_volumes(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods, p->claims, p->n_claims,
+                         loop_wall_ms());
     hosts_locate(p);
 }
 

@@ -37,6 +37,8 @@ struct track {
     enum secret_state secret;
     struct record *secret_record; /* of SECRET_HELD */
     char *secret_problem;         /* of SECRET_BAD */
+    char *volume_problem;         /* NULL: none */
+    int64_t volume_problem_ms;
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
     struct heal_memory heal;
@@ -139,6 +141,8 @@ struct pass {
     struct member *members;
     struct pod *pods;
     size_t n_pods;
+    struct claim *claims;
+    size_t n_claims;
     struct host *hosts; /* that the pods of Redis run on; NULL: nodes cannot be read */
     size_t n_hosts;
     struct node_view *views;
@@ -197,10 +201,14 @@ void move_functions(struct pass *p);
 
 /* child.c: the current action, then act_next */
 void child_apply(struct pass *p);
-void child_delete(struct pass *p);
+void child_delete(struct pass *p); /* also ACT_ORPHAN */
 
 /* pod.c: the current action, then act_next */
 void pod_delete(struct pass *p);
+
+/* claim.c: the current action, then act_next */
+void claim_patch(struct pass *p);
+void claim_delete(struct pass *p);
 
 /* report.c: the status, when it changed; then goes on */
 void report(struct pass *p, void (*then)(struct pass *p));

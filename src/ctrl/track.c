@@ -20,6 +20,7 @@ void track_free(void *arg)
     wipe(&t->password);
     free(t->secret_record);
     free(t->secret_problem);
+    free(t->volume_problem);
     for (int i = 0; i < N_CHILDREN; i++) {
         free(t->foreign[i]);
         free(t->refused[i]);

@@ -83,6 +83,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true; /* replicas are handed over first: two writers would fight */
     if (!child_types[c].of_redis || !w->p->redis.wanted)
         return false;
+    if (w->leave_redis_set && w->o->child[c] && c == CHILD_REDIS_STATEFULSET)
+        return true;
     if (w->leave_redis_pods && w->o->child[c] && (c == CHILD_REDIS_CONFIGMAP || c == CHILD_REDIS_STATEFULSET))
         return true;
     if (!w->o->svc->redis.present)

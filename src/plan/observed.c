@@ -1,6 +1,7 @@
 #include "plan/observed.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "api/names.h"
 #include "base/str.h"
@@ -169,6 +170,23 @@ void members_mark_roll(struct member *m, size_t n, const struct pod *pods, size_
 
         m[i].outdated = p && p->revision[0] && set && set->update_revision[0] && !str_eq(p->revision, set->update_revision);
         m[i].rolling = p && roll->uid[0] && str_eq(p->uid, roll->uid);
+    }
+}
+
+/* While its pod runs a volume grows within seconds, where it can at all. */
+enum { RESIZE_PATIENCE_MS = 90000 };
+
+void members_mark_volumes(struct member *m, size_t n, const struct pod *pods, size_t n_pods, const struct claim *claims,
+                          size_t n_claims, int64_t wall_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct pod *p = find_pod(pods, n_pods, m[i].pod);
+
+        for (size_t k = 0; p && k < n_claims; k++)
+            if (str_has_prefix(claims[k].name, REDIS_CLAIM_PREFIX) &&
+                str_eq(claims[k].name + strlen(REDIS_CLAIM_PREFIX), m[i].pod) && claims[k].waits_ms > 0 &&
+                wall_ms - claims[k].waits_ms > RESIZE_PATIENCE_MS && p->created_ms < claims[k].waits_ms)
+                m[i].outdated = true;
     }
 }
 

@@ -40,7 +40,7 @@ static const struct rule {
     { "redis-entry", rule_redis_entry },
     { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
-    { "redis-roles", rule_redis_roles },
+    { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
     { "redis-ready", rule_redis_ready },
 };
@@ -88,7 +88,7 @@ struct action *walk_act(struct walk *w, enum action_kind kind, const char *why)
     struct action *a;
 
     if (w->p->n_actions >= PLAN_ACTIONS_MAX)
-        abort(); /* one per child, one for Redis and a pod: the table above cannot make more */
+        abort(); /* one per child, one for Redis and a pod, some for claims: the table above cannot make more */
     a = &w->p->actions[w->p->n_actions++];
     *a = (struct action){ .kind = kind, .why = why };
     return a;
@@ -146,14 +146,15 @@ void plan_done(struct plan *p)
 
 static void render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
-    static const char *const verbs[] = { "apply", "delete", "redis", "delete-pod", "move", "functions" };
+    static const char *const verbs[] = { "apply", "delete",    "redis",       "delete-pod",  "move",
+                                         "functions", "patch-claim", "delete-claim", "orphan" };
 
     buf_fmt(b, " %s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
     else if (a->kind == ACT_MOVE || a->kind == ACT_FUNCTIONS)
         buf_fmt(b, "[%s]", a->why);
-    else if (a->kind == ACT_POD_DELETE)
+    else if (a->kind == ACT_POD_DELETE || a->kind == ACT_CLAIM_PATCH || a->kind == ACT_CLAIM_DELETE)
         buf_fmt(b, "[%s: %s]", a->pod, a->why);
     else
         buf_fmt(b, "[%s: %s%s]", child_types[a->child].label, a->why, a->hand_over_replicas ? ", hand over replicas" : "");

@@ -12,6 +12,7 @@ struct walk {
     const struct observed *o;
     struct plan *p;
     struct desired_input in; /* filled by the gate for the children */
+    bool leave_redis_set;    /* the StatefulSet alone: the server would refuse what is wanted of it */
     bool leave_redis_pods;   /* what Redis pods are made of (ConfigMap, StatefulSet) stays as it is */
     /* the reason of the rule that is running */
     const char *reason;
@@ -45,6 +46,7 @@ enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
 enum verdict_of_rule rule_redis_entry(struct walk *w);  /* redis_entry.c */
 enum verdict_of_rule rule_redis_settings(struct walk *w); /* redis_settings.c */
+enum verdict_of_rule rule_redis_volumes(struct walk *w); /* redis_volumes.c */
 enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */
 enum verdict_of_rule rule_redis_roll(struct walk *w);   /* redis_roll.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */

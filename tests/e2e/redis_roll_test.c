@@ -217,6 +217,70 @@ static void settings_live(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
+/* A class whose volumes may grow; one that is there already will do. */
+static void make_class(struct e2e *t)
+{
+    cJSON *body = json_new_obj();
+    int status;
+
+    json_str(json_obj(body, "metadata"), "name", "e2e-grows");
+    json_str(body, "provisioner", "everserve.dev/sim");
+    json_bool(body, "allowVolumeExpansion", true);
+    status = e2e_send(t, "POST", "/apis/storage.k8s.io/v1/storageclasses", NULL, body, NULL);
+    cJSON_Delete(body);
+    E2E_CHECK(t, status == 201 || status == 409, NULL, "no StorageClass: HTTP %d", status);
+}
+
+static bool has_capacity(const cJSON *claim, const void *size)
+{
+    return str_eq(json_get_str(claim, "status.capacity.storage"), size);
+}
+
+/* The claims grow, the StatefulSet is another, and every pod is the same. */
+static void volumes_grow(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    make_class(t);
+    begin(t, &v, &pods, SERVICE("{storage: {size: 1Gi, storageClassName: e2e-grows}}"));
+    const char *set = json_get_str(e2e_get(t, "statefulsets/fraud-redis"), "metadata.uid");
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {storage: {size: 2Gi}}}}");
+    for (int i = 0; i < pods.n; i++)
+        e2e_wait(t, e2e_fmt(t, "persistentvolumeclaims/data-%s", pods.names[i]), has_capacity, "2Gi", 60, "a volume of 2Gi");
+    for (int64_t end_ms = e2e_deadline_ms(60);; e2e_sleep_ms(t, 200)) {
+        const cJSON *now = e2e_get(t, "statefulsets/fraud-redis");
+        const cJSON *claim = cJSON_GetArrayItem(json_at(now, "spec.volumeClaimTemplates"), 0);
+        if (now && str_eq(json_get_str(claim, "spec.resources.requests.storage"), "2Gi")) {
+            E2E_CHECK(t, !str_eq(json_get_str(now, "metadata.uid"), set), now, "the StatefulSet is the old one");
+            break;
+        }
+        E2E_CHECK(t, loop_now_ms() < end_ms, now, "the template is not renewed");
+    }
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, 60);
+    e2e_wait_value(t, "statefulsets/fraud-redis", "status.readyReplicas", "6", 60);
+    e2e_sleep_ms(t, 3000);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n, NULL, "%d pods of %d are left", same_pods(t, &pods), pods.n);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void volumes_that_cannot_grow(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {storage: {size: 2Gi}}}}");
+    const cJSON *isvc = e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisVolumesRefused", 60);
+    const char *message = json_get_str(e2e_condition(isvc, "Stalled"), "message");
+    e2e_note(t, "%s", message);
+    E2E_CHECK(t, strstr(message, "spec.redis.storage.size") && strstr(message, "must support resize"), isvc, "other words");
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {storage: {size: 1Gi}}}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, 60);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n, NULL, "%d pods of %d are left", same_pods(t, &pods), pods.n);
+    witness_check_ledger(t, 0, 0);
+}
+
 static const struct upgrade {
     const char *from, *to; /* in build/servers */
     const char *from_yaml, *to_image;
@@ -258,6 +322,8 @@ static const struct e2e_row tests[] = {
     PLAIN("an image that cannot be pulled from the start", broken_from_the_start, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("settings: live where servers take them, refused with their words, else by restart", settings_live,
           NEEDS_NODES | NEEDS_REDIS_CLI),
+    PLAIN("volumes grow, and no pod is touched", volumes_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("volumes that cannot grow: the server's words", volumes_that_cannot_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is restarted when its data come back", without_replicas, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is not restarted when its data would go", not_over_lost_keys, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("the operator dies again and again while it rolls", operator_dies, NEEDS_NODES | NEEDS_REDIS_CLI),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/quantity.h"
 #include "sim/apiserver/alloc.h"
 #include "sim/apiserver/crd.h"
 #include "sim/apiserver/managed.h"
@@ -190,6 +191,33 @@ static int check_exists(struct write *w, struct refusal *r)
     return -1;
 }
 
+/* Admission plugin PersistentVolumeClaimResize, and validation: a bound claim grows when its class lets it. */
+static int check_growth(const struct write *w, const cJSON *old, struct refusal *r)
+{
+    static const char path[] = "spec.resources.requests.storage";
+    const char *had = json_get_str(old, path), *wants = json_get_str(w->next, path);
+    const char *class = json_get_str(old, "spec.storageClassName");
+    struct object *sc = NULL;
+    int64_t a, b;
+
+    if (!old || strcmp(w->res->kind, "PersistentVolumeClaim") != 0 || !had || !wants ||
+        quantity_parse(had, &a, NULL) < 0 || quantity_parse(wants, &b, NULL) < 0 || a == b)
+        return 0;
+    if (class)
+        sc = collection_get(store_collection(w->s->store, "storageclasses.storage.k8s.io"), NULL, class);
+    if (b < a) {
+        refusal_cause(r, "FieldValueForbidden", "spec.resources.requests.storage",
+                      "Forbidden: field can not be less than status.capacity");
+        return refusal_invalid(r, w->res->group, w->res->kind, w->name);
+    }
+    if (!sc || !json_get_bool(sc->tree, "allowVolumeExpansion", false)) {
+        refuse(r, 403, "Forbidden", "persistentvolumeclaims \"%s\" is forbidden: only dynamically provisioned pvc can be "
+               "resized and the storageclass that provisions the pvc must support resize", w->name);
+        return -1;
+    }
+    return 0;
+}
+
 int commit(struct write *w, struct refusal *r)
 {
     AUTO_JSON cJSON *old_view = w->old && w->res->to_served ? view_tree(w->res, w->old) : NULL;
@@ -209,7 +237,8 @@ int commit(struct write *w, struct refusal *r)
     if (w->res->ops && w->res->ops->settle)
         w->res->ops->settle(w->next, old);
     meta_count_generation(w);
-    if (check(w, r) < 0 || check_exists(w, r) < 0 || alloc_take(w->s, w->res, w->next, old, r) < 0)
+    if (check(w, r) < 0 || check_exists(w, r) < 0 || alloc_take(w->s, w->res, w->next, old, r) < 0 ||
+        check_growth(w, old, r) < 0)
         return -1;
     meta_order(w->next);
     w->unchanged = old && managed_same_object(old, w->next);

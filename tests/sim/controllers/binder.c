@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/quantity.h"
 #include "sim/controllers/items.h"
 #include "sim/controllers/sync.h"
 
@@ -55,6 +56,21 @@ static void bind_claim(struct sync *s, const cJSON *claim, const cJSON *pv)
     json_put_dup(status, "accessModes", json_at(pv, "spec.accessModes"));
     json_put_dup(status, "capacity", json_at(pv, "spec.capacity"));
     calls_status(&s->out, KIND_CLAIM, claim, status, false);
+}
+
+/* The server let the claim ask for more: the volume grows, and then its file system, all at once. */
+static void grow_volume(struct sync *s, const cJSON *claim, const cJSON *pv)
+{
+    const char *want = json_get_str(claim, "spec.resources.requests.storage");
+    const char *have = json_get_str(pv, "spec.capacity.storage");
+    int64_t w, h;
+    cJSON *patch;
+
+    if (!want || !have || quantity_parse(want, &w, NULL) < 0 || quantity_parse(have, &h, NULL) < 0 || w <= h)
+        return;
+    patch = json_new_obj();
+    json_str(json_obj(json_obj(patch, "spec"), "capacity"), "storage", want);
+    calls_patch(&s->out, KIND_VOLUME, pv, NULL, patch);
 }
 
 static void set_phase(struct sync *s, const cJSON *pv, const char *phase)
@@ -133,6 +149,7 @@ static void binder_sync(struct sync *s)
         create_volume(s, claim, name);
     if (!pv || item_is_deleting(pv))
         return;
+    grow_volume(s, claim, pv);
     bind_claim(s, claim, pv);
     set_phase(s, pv, "Bound");
 }
