@@ -36,6 +36,23 @@ static void begin_roll(struct e2e *t, int turn)
     e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {resources: {requests: {cpu: %dm}}}}}", 20 + turn));
 }
 
+static void begin_shards(struct e2e *t, int turn)
+{
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {shards: %d}}}", turn % 2 ? 3 : 4));
+}
+
+static void begin_replicas(struct e2e *t, int turn)
+{
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {replicasPerShard: %d}}}", turn % 2 ? 1 : 2));
+}
+
+const char *operation_service_of(struct e2e *t, const char *image)
+{
+    return e2e_fmt(t, SERVICE("{image: '%s'}"), image);
+}
+
+const struct operation operation_shards = { "shards", false, begin_shards, false, { 4, 3 }, { 1, 1 } };
+const struct operation operation_replicas = { "replicas", false, begin_replicas, false, { 3, 3 }, { 2, 1 } };
 const struct operation operation_form = { "form", true, begin_form, false, { 3, 3 }, { 1, 1 } };
 const struct operation operation_heal = { "heal", false, begin_heal, true, { 3, 3 }, { 1, 1 } };
 const struct operation operation_roll = { "roll", false, begin_roll, true, { 3, 3 }, { 1, 1 } };

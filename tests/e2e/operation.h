@@ -18,8 +18,11 @@ struct operation {
 };
 
 extern const struct operation operation_form, operation_heal, operation_roll;
+extern const struct operation operation_shards;   /* 3 to 4, and back */
+extern const struct operation operation_replicas; /* 1 to 2, and back */
 
 extern const char operation_service[]; /* what there is before, unless it is forming */
+const char *operation_service_of(struct e2e *t, const char *image); /* the same of another image; lent */
 
 /* Why it is not over; NULL: it is. `then`: the pods at its beginning. */
 const char *operation_still_to_do(struct e2e *t, const struct operation *o, int turn, const struct redis_pods *then);

@@ -11,7 +11,19 @@
 #include "e2e/relay.h"
 #include "e2e/witness.h"
 
-enum { SHORT_PREFIXES = 4, LONG_PREFIXES = 64 };
+enum { MOST = 64 };
+
+static const struct row {
+    const struct operation *o;
+    int most, most_long; /* commands to be killed after: in every run, and with E2E_LONG=1 */
+} rows[] = {
+    { &operation_form, 4, MOST },
+    { &operation_heal, 4, MOST },
+    { &operation_roll, 0, 24 },
+    { &operation_shards, 0, 24 },
+    { &operation_replicas, 0, 24 },
+};
+
 
 /* Returns whether the n-th command was reached. */
 static bool killed_after(struct e2e *t, struct relay *r, const struct operation *o, int turn, int n)
@@ -44,15 +56,24 @@ static bool killed_after(struct e2e *t, struct relay *r, const struct operation 
     return reached;
 }
 
-/* Of an undisturbed run's commands those to stop after: where one kind follows another, spread evenly. */
-static int choose(struct relay *r, int *chosen)
+/* Whether this change of kinds was seen before: one of each is enough. */
+static bool is_new_pair(const struct relay *r, int at)
 {
-    bool is_long = getenv("E2E_LONG");
-    int all[RELAY_LOG], n = atomic_load(&r->n_changes), k = 0, most = is_long ? LONG_PREFIXES : SHORT_PREFIXES;
+    for (int i = 1; i < at; i++)
+        if (str_eq(r->log[i - 1], r->log[at - 1]) && str_eq(r->log[i], r->log[at]))
+            return false;
+    return true;
+}
+
+/* Of an undisturbed run's commands those to stop after: where one kind follows another; all, if they are few. */
+static int choose(struct relay *r, int most, int *chosen)
+{
+    int n = atomic_load(&r->n_changes), k = 0;
+    static int all[RELAY_LOG];
 
     n = n < RELAY_LOG ? n : RELAY_LOG;
     for (int i = 1; i <= n; i++)
-        if ((is_long && n <= most) || i == 1 || i == n || !str_eq(r->log[i - 1], r->log[i - 2]) || !str_eq(r->log[i - 1], r->log[i]))
+        if (n <= most || i == 1 || i == n || (i < n && !str_eq(r->log[i - 1], r->log[i]) && is_new_pair(r, i)))
             all[k++] = i;
     if (k <= most)
         most = k;
@@ -78,11 +99,12 @@ static const char *kinds_in_a_row(struct e2e *t, const struct relay *r)
 
 static void killed_after_each(struct e2e *t)
 {
-    const struct operation *o = t->row;
+    const struct row *row = t->row;
+    const struct operation *o = row->o;
     struct relay *r = relay_start(t);
     struct operator *op = operator_on_relay(t, r);
     struct redis_pods then = { 0 };
-    int chosen[LONG_PREFIXES + 1], turn = 0;
+    int chosen[MOST], turn = 0;
 
     operator_ready(t, op);
     if (!o->is_forming) {
@@ -95,7 +117,7 @@ static void killed_after_each(struct e2e *t)
     o->begin(t, turn);
     e2e_sleep_ms(t, 500);
     operation_wait_over(t, o, turn++, &then, "undisturbed");
-    int n = choose(r, chosen), reached = 0;
+    int n = choose(r, getenv("E2E_LONG") ? row->most_long : row->most, chosen), reached = 0;
     e2e_note(t, "%d commands: %s", atomic_load(&r->n_changes), kinds_in_a_row(t, r));
     operator_kill(op);
     operation_tidy(t, o);
@@ -109,12 +131,14 @@ static void killed_after_each(struct e2e *t)
 }
 
 #define NEEDS (NEEDS_SIM_NODES | NEEDS_REDIS_CLI)
-#define KILLED(title, o, more) { { title, killed_after_each, NEEDS | (more) }, &o }
+#define KILLED(title, i, more) { { title, killed_after_each, NEEDS | (more) }, &rows[i] }
 
 static const struct e2e_row tests[] = {
-    KILLED("T5: killed after its commands while it forms", operation_form, 0),
-    KILLED("T5: killed after its commands while it heals", operation_heal, 0),
-    KILLED("T5: killed after its commands while it rolls", operation_roll, NEEDS_TIME),
+    KILLED("T5: killed after its commands while it forms", 0, 0),
+    KILLED("T5: killed after its commands while it heals", 1, 0),
+    KILLED("T5: killed after its commands while it rolls", 2, NEEDS_TIME),
+    KILLED("T5: killed after its commands while shards come and go", 3, NEEDS_TIME),
+    KILLED("T5: killed after its commands while replicas come and go", 4, NEEDS_TIME),
 };
 
 int main(void)

@@ -15,7 +15,7 @@
 #include "e2e/harness.h"
 #include "e2e/operator.h"
 
-enum { RELAY_LOG = 8192, RELAY_NAME = 40, RELAY_TROUBLES = 96 };
+enum { RELAY_LOG = 65536, RELAY_NAME = 40, RELAY_TROUBLES = 96 };
 
 enum relay_what {
     TROUBLE_ANSWER,       /* the node did it; the operator hears `text` instead */
