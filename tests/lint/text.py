@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be seen in the text of C files: sizes, white space, banned functions and commands, forbidden names.
 
-  text.py sizes|space|banned|owners|commands|names     prints complaints; exit 1 when there are any
+  text.py sizes|space|banned|owners|commands|sendable|names     prints complaints; exit 1 when there are any
   text.py report                                functions above 60 lines, files above 500, nesting above 3: no failure
 """
 import glob, os, re, subprocess, sys
@@ -13,6 +13,24 @@ BANNED = ("strcpy strcat stpcpy strncpy strncat sprintf vsprintf gets strtok sca
 BANNED_IN_PRODUCT = "sscanf popen system rand srand atoi atol atoll atof gmtime localtime".split()
 # A database, or a node's knowledge of its cluster, is never thrown away by this program.
 COMMANDS = re.compile(r'\bFLUSHALL\b|\bFLUSHDB\b|\bCLUSTER\s+RESET\b|"RESET\b|"(HARD|SOFT)"', re.I)
+# What may be sent to Redis at all. A new command is added here as well as in the table, so that somebody thinks twice.
+TABLE = "src/slots/command.c"
+SENDABLE = {"CLUSTER SET-CONFIG-EPOCH", "CLUSTER ADDSLOTSRANGE", "CLUSTER MEET", "CLUSTER REPLICATE", "CLUSTER FORGET",
+            "CONFIG SET", "CLUSTER FAILOVER", "CLUSTER FAILOVER FORCE", "CLUSTER FAILOVER TAKEOVER",
+            "CLUSTER MIGRATION IMPORT", "CLUSTER MIGRATION CANCEL ALL", "CLUSTER MIGRATESLOTS SLOTSRANGE",
+            "CLUSTER CANCELSLOTMIGRATIONS", "BGSAVE", "ACL SETUSER", "ACL DELUSER", "CLUSTER SETSLOT",
+            "CLUSTER GETKEYSINSLOT", "CLUSTER COUNTKEYSINSLOT", "MIGRATE", "FUNCTION DUMP", "FUNCTION RESTORE", "DUMP",
+            "MEMORY USAGE", "ASKING", "PING"}
+# Words of questions, of AUTH, of MIGRATE's end, and of replies: all that other files of the room may spell.
+READS = set("AUTH INFO CLUSTER MYID MYSHARDID NODES GETSLOTMIGRATIONS MIGRATION STATUS ALL CONFIG GET ACL WHOAMI LIST DRYRUN "
+            "AUTH2 KEYS REPLACE LOADING NOAUTH NOPERM WRONGPASS IOERR BUSYKEY".split())
+# Only these two hand words to hiredis: pipe.c what its caller spelled from the table or as a question, link.c the same.
+SENDERS = ("src/redis/pipe.c", "src/redis/link.c")
+SENDS = re.compile(r"\bredis\w*(?:Command|Append|Format)\w*\s*\(")
+# Who may decide on what can cost data.
+DECIDES = {"CMD_FAILOVER_TAKEOVER": ("src/slots/heal_failover.c",), "CMD_FAILOVER_FORCE": ("src/slots/heal_failover.c",),
+           "CMD_ADD_SLOTS": ("src/slots/form.c", "src/slots/heal_lost.c"),
+           "CMD_MIGRATE_EQUAL": ("src/redis/move_keys.c",), "CMD_SLOT_NODE": ("src/redis/move.c", "src/redis/move_lane.c")}
 # Hosts that packages and images come from: which mirror or registry is used is the user's choice.
 NAMES = re.compile(r"\b(deb|security|snapshot|ftp)[.]debian[.]|npm(js)?[.](org|com)|docker[.]io|ghcr[.]io|quay[.]io"
                    r"|gcr[.]io|pypi[.]org|pythonhosted|golang[.]org|registry[.]k8s|amazonaws|pkg[.]dev", re.I)
@@ -108,6 +126,38 @@ def commands():
     keep_literals = False
 
 
+def spelled(words):
+    """The fixed words at the start of a row of the table."""
+    fixed = []
+    for word in re.findall(r'"([^"]*)"', words):
+        if not re.fullmatch(r"[A-Z][A-Z0-9-]*", word):
+            break
+        fixed.append(word)
+    return " ".join(fixed)
+
+
+def sendable():
+    global keep_literals
+    keep_literals = True
+    for path in c_files("include", "src"):
+        text = code_of(open(path, errors="replace").read())
+        for n, line in enumerate(text.split("\n"), 1):
+            row = re.search(r'\[CMD_\w+\] = \{ "[^"]*", \{(.*)\} \}', line) if path == TABLE else None
+            if row and spelled(row.group(1)) not in SENDABLE:
+                yield f"{path}:{n}: sends {spelled(row.group(1))}"
+            if path == TABLE and not row and re.search(r'\[CMD_\w+\] = \{', line):
+                yield f"{path}:{n}: a row of the table is one line"
+            if path.startswith("src/") and path not in SENDERS and SENDS.search(line):
+                yield f"{path}:{n}: sends by itself: {line.strip()}"
+            for word in re.findall(r'"([A-Z][A-Z0-9-]+)"', line) if path.startswith("src/redis/") else []:
+                if word not in READS:
+                    yield f"{path}:{n}: spells {word}: commands are spelled in {TABLE}"
+            for kind in re.findall(r"\bCMD_\w+", line) if path.startswith("src/") and path != TABLE else []:
+                if path not in DECIDES.get(kind, (path,)):
+                    yield f"{path}:{n}: {kind} is decided elsewhere"
+    keep_literals = False
+
+
 def names():
     listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True).stdout.split("\n")
     for path in listed or []:
@@ -130,6 +180,6 @@ def report():
 
 
 bad = list({"sizes": sizes, "space": space, "banned": banned, "owners": owners,
-            "commands": commands, "names": names, "report": report}[sys.argv[1]]())
+            "commands": commands, "sendable": sendable, "names": names, "report": report}[sys.argv[1]]())
 print("\n".join(bad))
 sys.exit(1 if bad else 0)
