@@ -67,7 +67,7 @@ static const char *const errors[] = {
     "what nobody ever said",
 };
 
-enum { N_ERRORS = COUNT(errors), LEFT_SHORT = 60, PER_KIND_SHORT = 12, CALM_MS = 15000 };
+enum { N_ERRORS = COUNT(errors), LEFT_SHORT = 60, PER_KIND_SHORT = 12, CALM_MS = 15000, ROUNDS = 8 };
 
 static const struct relay_trouble others[] = {
     { TROUBLE_SILENCE, "" }, { TROUBLE_RESET_BEFORE, "" }, { TROUBLE_RESET_AFTER, "" },
@@ -90,23 +90,33 @@ static int list_troubles(struct relay_trouble *out, bool both, bool carried_out)
 static const struct row {
     const struct operation *o;
     const char *on; /* kind of command; "": whatever changes something; "*": all */
-    int per_kind;   /* 0: as many as there are troubles */
+    int per_kind;   /* 0: each error in its turn, over several rounds */
+    int per_round;  /* 0: as many as meet a command */
+    const char *image, *server; /* NULL: the usual one */
 } rows[] = {
-    { &operation_form, "", PER_KIND_SHORT },
-    { &operation_heal, "", PER_KIND_SHORT },
-    { &operation_heal, "*", PER_KIND_SHORT },
-    { &operation_form, "CLUSTER SET-CONFIG-EPOCH", 0 },
-    { &operation_form, "CLUSTER ADDSLOTSRANGE", 0 },
-    { &operation_form, "CLUSTER MEET", 0 },
-    { &operation_form, "CLUSTER REPLICATE", 0 },
-    { &operation_form, "CONFIG SET", 0 },
-    { &operation_heal, "CLUSTER FAILOVER", 0 },
-    { &operation_heal, "CLUSTER MEET", 0 },
-    { &operation_heal, "CONFIG SET", 0 },
-    { &operation_heal, "CLUSTER NODES", 0 },
-    { &operation_heal, "INFO", 0 },
-    { &operation_roll, "CLUSTER FAILOVER", 0 },
-    { &operation_roll, "CONFIG SET", 0 },
+    { &operation_form, "", PER_KIND_SHORT, 0, NULL, NULL },
+    { &operation_heal, "", PER_KIND_SHORT, 0, NULL, NULL },
+    { &operation_heal, "*", PER_KIND_SHORT, 0, NULL, NULL },
+    { &operation_form, "CLUSTER SET-CONFIG-EPOCH", 0, 0, NULL, NULL },
+    { &operation_form, "CLUSTER ADDSLOTSRANGE", 0, 0, NULL, NULL },
+    { &operation_form, "CLUSTER MEET", 0, 0, NULL, NULL },
+    { &operation_form, "CLUSTER REPLICATE", 0, 0, NULL, NULL },
+    { &operation_form, "CONFIG SET", 0, 0, NULL, NULL },
+    { &operation_heal, "CLUSTER FAILOVER", 0, 0, NULL, NULL },
+    { &operation_heal, "CLUSTER MEET", 0, 0, NULL, NULL },
+    { &operation_heal, "CONFIG SET", 0, 0, NULL, NULL },
+    { &operation_heal, "CLUSTER NODES", 0, 0, NULL, NULL },
+    { &operation_heal, "INFO", 0, 0, NULL, NULL },
+    { &operation_roll, "CLUSTER FAILOVER", 0, 6, NULL, NULL },
+    { &operation_roll, "CONFIG SET", 0, 0, NULL, NULL },
+    { &operation_shards, "CLUSTER SETSLOT", 0, 0, NULL, NULL },
+    { &operation_shards, "MIGRATE", 0, 0, NULL, NULL },
+    { &operation_shards, "CLUSTER GETKEYSINSLOT", 0, 0, NULL, NULL },
+    { &operation_shards, "CLUSTER FORGET", 0, 0, NULL, NULL },
+    { &operation_shards, "*", PER_KIND_SHORT, 0, NULL, NULL },
+    { &operation_shards, "CLUSTER MIGRATION", 0, 0, "redis:8.6", "redis-8.6" },
+    { &operation_shards, "CLUSTER MIGRATESLOTS", 0, 0, "valkey/valkey:9.1", "valkey-9.1" },
+    { &operation_shards, "CLUSTER GETSLOTMIGRATIONS", 0, 0, "valkey/valkey:9.1", "valkey-9.1" },
 };
 
 /* A person is asked for, and nothing else happens. */
@@ -138,42 +148,66 @@ static bool converges(struct e2e *t, struct relay *r, const struct row *w, int t
     return true;
 }
 
-static void disturb(struct e2e *t, struct relay *r, const struct row *w, const struct relay_trouble *troubles, int n, int turn)
+/* Returns how many commands met trouble. */
+static int disturb(struct e2e *t, struct relay *r, const struct row *w, const struct relay_trouble *troubles, int n, int first,
+                   int left, int turn)
 {
     struct redis_pods then = { 0 };
-    bool is_short = w->per_kind != 0;
 
     if (!w->o->is_forming)
         redis_pods_get(t, "fraud", &then);
     int64_t from_ms = loop_now_ms();
-    relay_trouble(r, w->on, troubles, n, is_short ? (int)(from_ms % n) : 0, is_short ? LEFT_SHORT : n, w->per_kind);
+    relay_trouble(r, w->on, troubles, n, first, left, w->per_kind);
     w->o->begin(t, turn);
     bool over = converges(t, r, w, turn, &then);
-    int met = (is_short ? LEFT_SHORT : n) - atomic_load(&r->trouble_left);
+    int met = left - atomic_load(&r->trouble_left);
     e2e_note(t, "%s: %s after %.1f s, %d troubles", w->o->name, over ? "over" : "stopped", (double)(loop_now_ms() - from_ms) / 1000, met);
-    E2E_CHECK(t, met > 0, NULL, "no command met trouble");
     relay_trouble(r, "", troubles, 0, 0, 0, 0);
     if (over)
         operation_wait_over(t, w->o, turn, &then, "after trouble");
+    E2E_CHECK(t, over || w->o->is_forming, NULL, "what stopped needs a person: see above");
     operation_tidy(t, w->o);
+    return met;
+}
+
+/* Each error once: as many rounds of the operation as that takes, within reason. */
+static int all_in_turn(struct e2e *t, struct relay *r, const struct row *w, bool carried_out, int turn)
+{
+    static struct relay_trouble troubles[RELAY_TROUBLES];
+    int n = list_troubles(troubles, false, carried_out), first = 0;
+
+    for (int round = 0; round < ROUNDS && first < n; round++) {
+        int left = w->per_round && n - first > w->per_round ? w->per_round : n - first;
+        first += disturb(t, r, w, troubles, n, first, left, turn++);
+    }
+    e2e_note(t, "%d of %d errors, %s", first, n, carried_out ? "though the command was carried out" : "instead of the command");
+    E2E_CHECK(t, first > 0, NULL, "no command met trouble");
+    return turn;
 }
 
 static void answers_replaced(struct e2e *t)
 {
     const struct row *w = t->row;
     static struct relay_trouble troubles[RELAY_TROUBLES];
+
+    if (w->server)
+        e2e_needs_server(t, w->server);
     struct relay *r = relay_start(t);
     struct operator *op = operator_on_relay(t, r);
-    bool is_short = w->per_kind != 0;
 
     operator_ready(t, op);
     if (!w->o->is_forming) {
-        e2e_apply(t, "%s", operation_service);
+        e2e_apply(t, "%s", w->image ? operation_service_of(t, w->image) : operation_service);
         e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
         ledger_start(t, "fraud");
     }
-    for (int round = 0; round < (is_short ? 1 : 2); round++)
-        disturb(t, r, w, troubles, list_troubles(troubles, is_short, round == 0), round);
+    if (w->per_kind) {
+        int n = list_troubles(troubles, true, false);
+        int met = disturb(t, r, w, troubles, n, (int)(loop_now_ms() % n), LEFT_SHORT, 0);
+        E2E_CHECK(t, met > 0, NULL, "no command met trouble");
+    } else {
+        all_in_turn(t, r, w, false, all_in_turn(t, r, w, true, 0));
+    }
     E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended");
     if (!w->o->is_forming)
         witness_check_ledger(t, 0, 0);
@@ -198,6 +232,14 @@ static const struct e2e_row tests[] = {
     REPLACED("T6: each error to INFO", 12, NEEDS_TIME),
     REPLACED("T6: each error to CLUSTER FAILOVER while it rolls", 13, NEEDS_TIME),
     REPLACED("T6: each error to CONFIG SET while it rolls", 14, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER SETSLOT", 15, NEEDS_TIME),
+    REPLACED("T6: each error to MIGRATE", 16, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER GETKEYSINSLOT", 17, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER FORGET", 18, NEEDS_TIME),
+    REPLACED("T6: answers to all commands replaced while shards come", 19, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER MIGRATION of Redis 8.6", 20, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER MIGRATESLOTS of Valkey 9.1", 21, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER GETSLOTMIGRATIONS of Valkey 9.1", 22, NEEDS_TIME),
 };
 
 int main(void)
