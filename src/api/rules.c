@@ -177,9 +177,9 @@ const struct rule rules_shards[] = {
     { NULL, NULL, NULL, NULL },
 };
 
+/* A size is not compared with its predecessor here: one that the storage refused must be possible to set back. What is
+ * below the claims as they are is refused by the plan. */
 const struct rule rules_storage[] = {
-    { "!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
-      "cannot shrink: set it back, or restore a backup into a new service", ".size", NULL },
     { "has(self.storageClassName) == has(oldSelf.storageClassName) && "
       "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
       "cannot be changed: volumes do not move; restore a backup into a new service", ".storageClassName", NULL },
@@ -215,7 +215,8 @@ const struct rule rules_backup[] = {
     X("bind") X("port") X("tls-port") X("dir") X("daemonize") X("include") X("loadmodule") X("requirepass")           \
     X("masterauth") X("masteruser") X("primaryauth") X("primaryuser") X("user") X("aclfile") X("protected-mode")      \
     X("rename-command") X("replicaof") X("slaveof") X("appendonly") X("maxmemory") X("maxmemory-policy")              \
-    X("dbfilename") X("appendfilename") X("appenddirname") X("unixsocket") X("logfile") X("pidfile") X("supervised")
+    X("dbfilename") X("appendfilename") X("appenddirname") X("unixsocket") X("logfile") X("pidfile") X("supervised")  \
+    X("replica-announce-ip") X("replica-announce-port") X("slave-announce-ip") X("slave-announce-port")
 #define AS_CEL(key) "'" key "', "
 #define AS_C(key) key,
 
