@@ -1,114 +1,66 @@
 #include "app/check.h"
 
-#include <getopt.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "app/check_report.h"
+#include "app/check_options.h"
+#include "slots/report.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "redis/probe.h"
 
-#define MEMBERS_MAX 1000
-#define EXIT_UNKNOWN 2
-#define EXIT_USAGE 64
-
-static const char help[] =
-    "everserve check: is this Redis Cluster healthy, from every node's own view?\n"
-    "\n"
-    "  everserve check [options] ADDRESS...\n"
-    "\n"
-    "ADDRESS is HOST, HOST:PORT or [IPV6]:PORT of any node; one is enough, the others are found\n"
-    "in its CLUSTER NODES and each is asked. Nothing is changed.\n"
-    "\n"
-    "  -o table|json          how to print (table)\n"
-    "  --replicas N           replicas that each master should have (default: members per master, less one)\n"
-    "  --settled              ask again until the verdict has held for a while (P14), at most 10 s\n"
-    "  --timeout MS           deadline for each node (1000)\n"
-    "  --user NAME            ACL user\n"
-    "  --password-file FILE   first line is the password; or set REDISCLI_AUTH\n"
-    "  --tls                  speak TLS; with --cacert FILE, --cert FILE, --key FILE, --sni NAME\n"
-    "  --help\n"
-    "\n"
-    "Exit code: 0 healthy, 1 not healthy, 2 unknown (too many nodes silent, or access denied),\n"
-    "64 wrong usage.\n";
-
-struct address {
-    char host[256];
-    uint16_t port;
-};
+enum { SETTLE_MS = 10000, LOOK_AGAIN_MS = 500, REPORT_BYTES_MAX = 16 << 20 };
 
 struct check {
     struct loop *loop;
-    struct redis_auth auth;
-    char password[512];
-    bool as_json, settled;
-    int timeout_ms, replicas; /* replicas -1: derived */
-
-    struct address given[MEMBERS_MAX], found[MEMBERS_MAX];
-    size_t n_given, n_found;
-    bool discovered;
+    struct check_options o;
+    struct check_address found[CHECK_MEMBERS_MAX], asked[CHECK_MEMBERS_MAX];
+    size_t n_found, n_asked;
+    bool discovered; /* in this look */
+    bool on_terminal, colours, painted;
+    struct redis_probe *probe;
     struct loop_timer *again;
     struct settle settle;
     int64_t give_up_ms;
     int exit_code;
 };
 
-static int usage(const char *problem, const char *what)
-{
-    fprintf(stderr, "everserve check: %s%s%s; see everserve check --help\n", problem, what[0] ? ": " : "", what);
-    return EXIT_USAGE;
-}
-
-static bool address_parse(const char *text, struct address *out)
-{
-    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
-    size_t n = strlen(text);
-    int64_t port = 6379;
-
-    if (bracket && text[0] == '[') {
-        if (bracket[1] && (bracket[1] != ':' || !str_to_int(bracket + 2, 1, 65535, &port)))
-            return false;
-        text++;
-        n = (size_t)(bracket - text);
-    } else if (colon && strchr(text, ':') == colon) {
-        if (!str_to_int(colon + 1, 1, 65535, &port))
-            return false;
-        n = (size_t)(colon - text);
-    }
-    if (n == 0 || n >= sizeof(out->host))
-        return false;
-    memcpy(out->host, text, n);
-    out->host[n] = '\0';
-    out->port = (uint16_t)port;
-    return true;
-}
-
 static void find_add(struct check *c, const char *host, uint16_t port)
 {
     for (size_t i = 0; i < c->n_found; i++)
         if (c->found[i].port == port && str_eq(c->found[i].host, host))
             return;
-    if (c->n_found < MEMBERS_MAX && str_copy(c->found[c->n_found].host, sizeof(c->found[0].host), host))
+    if (c->n_found < CHECK_MEMBERS_MAX && str_copy(c->found[c->n_found].host, sizeof(c->found[0].host), host))
         c->found[c->n_found++].port = port;
 }
 
 static int by_address(const void *a, const void *b)
 {
-    const struct address *x = a, *y = b;
+    const struct check_address *x = a, *y = b;
     int order = strverscmp(x->host, y->host);
 
     return order ? order : (int)x->port - (int)y->port;
 }
 
-/* A node that was asked under another name than the cluster's is taken under the cluster's. */
+/* A node that was asked under another name than the cluster's is taken under the cluster's. Who was found in an
+ * earlier look and is silent now is still in the rows of the others. */
 static void find_members(struct check *c, const struct node_view *views, size_t n)
 {
+    bool first = c->n_found == 0, any = false;
+
+    for (size_t i = 0; i < n; i++)
+        any |= views[i].reach == REACH_OK;
+    if (!first && !any)
+        return;
+    c->n_found = 0;
     for (size_t i = 0; i < n; i++) {
         const struct view_row *me = views[i].reach == REACH_OK ? view_myself(&views[i]) : NULL;
 
-        if (!me || !me->ip[0] || !me->port)
-            find_add(c, c->given[i].host, c->given[i].port);
+        if ((!me && first) || (me && (!me->ip[0] || !me->port)))
+            find_add(c, c->asked[i].host, c->asked[i].port);
         for (size_t r = 0; me && r < views[i].n_rows; r++) {
             const struct view_row *row = &views[i].rows[r];
 
@@ -119,13 +71,6 @@ static void find_members(struct check *c, const struct node_view *views, size_t 
     qsort(c->found, c->n_found, sizeof(c->found[0]), by_address);
 }
 
-static void ask(struct check *c);
-
-static void again(void *arg)
-{
-    ask(arg);
-}
-
 static int replicas_wanted(const struct check *c, const struct node_view *views, size_t n)
 {
     size_t owners = 0, first = 0;
@@ -134,156 +79,169 @@ static int replicas_wanted(const struct check *c, const struct node_view *views,
         first++;
     for (size_t r = 0; first < n && r < views[first].n_rows; r++)
         owners += views[first].rows[r].n_ranges > 0;
-    return c->replicas >= 0 ? c->replicas : owners ? (int)(n / owners) - 1 : 0;
+    return c->o.replicas >= 0 ? c->o.replicas : owners ? (int)(n / owners) - 1 : 0;
+}
+
+/* 0: a file or a pipe, whose lines may be of any length. */
+static int terminal_width(void)
+{
+    struct winsize w;
+    int64_t columns;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+        return w.ws_col;
+    return getenv("COLUMNS") && str_to_int(getenv("COLUMNS"), 20, 1000, &columns) ? (int)columns : 0;
+}
+
+/* In place: each line is painted over the old one, so that nothing flickers. */
+static void paint(struct check *c, const char *text)
+{
+    char now[32];
+
+    loop_rfc3339(loop_wall_ms(), 0, now);
+    fputs(c->painted ? "\033[H" : "\033[2J\033[H", stdout);
+    c->painted = true;
+    printf("%s, every %d s, Ctrl-C ends\033[K\n\033[K\n", now, c->o.watch_s);
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        printf("%.*s\033[K\n", (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+    fputs("\033[J", stdout);
+}
+
+static void report(struct check *c, const struct report_look *l)
+{
+    AUTO_BUF struct buf b = { 0 };
+
+    if (c->o.quiet)
+        return;
+    buf_init(&b, REPORT_BYTES_MAX);
+    if (c->o.as_json)
+        report_json(l, !c->o.watch_s, &b);
+    else
+        report_table(l, &b);
+    if (c->on_terminal && c->o.watch_s && !c->o.as_json)
+        paint(c, buf_text(&b));
+    else
+        printf("%s%s", buf_text(&b), c->o.watch_s && !c->o.as_json ? "\n" : "");
+    /* nobody reads any more: head, or a closed window */
+    if (fflush(stdout) == EOF && errno == EPIPE)
+        loop_stop(c->loop);
 }
 
 /* True when the last word is said. */
 static bool judge(struct check *c, const struct node_view *views, size_t n)
 {
-    struct member members[MEMBERS_MAX] = { 0 };
+    AUTO_FREE struct member *members = xcalloc(n + 1, sizeof(*members));
     struct expected x = { .members = members, .n_members = n, .replicas_per_shard = replicas_wanted(c, views, n) };
+    bool asks_to_settle = c->o.settled || c->o.watch_s;
     struct verdict v;
     int64_t left_ms;
 
     for (size_t i = 0; i < n; i++)
-        members[i] = (struct member){ .ip = c->found[i].host, .port = c->found[i].port };
+        members[i] = (struct member){ .ip = c->found[i].host, .port = c->found[i].port, .node = c->found[i].host,
+                                      .zone = check_zone_of(&c->o, c->found[i].host) };
     verdict_judge(&x, views, n, &v);
     left_ms = verdict_settle(&c->settle, &v, 0, loop_now_ms());
-    if (c->settled && !v.holds[P_SETTLED] && loop_now_ms() < c->give_up_ms) {
-        loop_timer_set(c->again, left_ms > 0 && left_ms < 500 ? left_ms : 500);
+    if (c->o.settled && !v.holds[P_SETTLED] && loop_now_ms() < c->give_up_ms) {
+        loop_timer_set(c->again, left_ms > 0 && left_ms < LOOK_AGAIN_MS ? left_ms : LOOK_AGAIN_MS);
         return false;
     }
-    check_report(&v, views, n, c->settled, c->as_json);
-    c->exit_code = v.state == REDIS_HEALTHY && (!c->settled || v.holds[P_SETTLED]) ? 0
-                   : v.state == REDIS_UNKNOWN                                      ? EXIT_UNKNOWN
-                                                                                   : 1;
+    report(c, &(struct report_look){ &x, views, &v, asks_to_settle, terminal_width(), c->colours });
+    c->exit_code = v.state == REDIS_HEALTHY && (!c->o.settled || v.holds[P_SETTLED]) ? 0
+                   : v.state == REDIS_UNKNOWN                                        ? CHECK_EXIT_UNKNOWN
+                                                                                     : 1;
     return true;
+}
+
+static void ask(struct check *c);
+
+static void look(void *arg)
+{
+    struct check *c = arg;
+
+    c->discovered = false;
+    ask(c);
 }
 
 static void on_views(void *arg, struct node_view *views, size_t n)
 {
     struct check *c = arg;
 
+    c->probe = NULL;
     if (!c->discovered) {
         find_members(c, views, n);
         c->discovered = true;
         ask(c);
     } else if (judge(c, views, n)) {
-        loop_stop(c->loop);
+        if (c->o.watch_s)
+            loop_timer_set(c->again, c->o.watch_s * 1000LL);
+        else
+            loop_stop(c->loop);
     }
     views_free(views, n);
 }
 
+/* First whoever is known, to learn who there is; then all of them. */
+static void choose_asked(struct check *c)
+{
+    c->n_asked = 0;
+    for (size_t i = 0; i < c->n_found; i++)
+        c->asked[c->n_asked++] = c->found[i];
+    for (size_t i = 0; !c->discovered && i < c->o.n_given && c->n_asked < CHECK_MEMBERS_MAX; i++)
+        c->asked[c->n_asked++] = c->o.given[i];
+}
+
 static void ask(struct check *c)
 {
-    const struct address *from = c->discovered ? c->found : c->given;
-    size_t n = c->discovered ? c->n_found : c->n_given;
-    struct redis_target targets[MEMBERS_MAX];
+    AUTO_FREE struct redis_target *targets = NULL;
 
-    for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ .ip = from[i].host, .port = from[i].port };
-    redis_probe_start(c->loop, targets, n, &c->auth, c->timeout_ms, on_views, c);
+    choose_asked(c);
+    targets = xcalloc(c->n_asked, sizeof(*targets));
+    for (size_t i = 0; i < c->n_asked; i++)
+        targets[i] = (struct redis_target){ .ip = c->asked[i].host, .port = c->asked[i].port };
+    c->probe = redis_probe_start(c->loop, targets, c->n_asked, &c->o.auth, c->o.timeout_ms, on_views, c);
 }
 
-static bool read_password(struct check *c, const char *path)
+static void on_end(void *arg)
 {
-    FILE *f = fopen(path, "re");
-    bool read = f && fgets(c->password, sizeof(c->password), f);
+    struct check *c = arg;
 
-    if (f)
-        fclose(f);
-    c->password[strcspn(c->password, "\r\n")] = '\0';
-    return read;
+    loop_stop(c->loop);
 }
 
-enum { OPT_REPLICAS = 256, OPT_SETTLED, OPT_TIMEOUT, OPT_USER, OPT_PASSWORD, OPT_TLS, OPT_CA, OPT_CERT, OPT_KEY, OPT_SNI };
-
-static const struct option options[] = {
-    { "help", no_argument, NULL, 'h' },
-    { "output", required_argument, NULL, 'o' },
-    { "replicas", required_argument, NULL, OPT_REPLICAS },
-    { "settled", no_argument, NULL, OPT_SETTLED },
-    { "timeout", required_argument, NULL, OPT_TIMEOUT },
-    { "user", required_argument, NULL, OPT_USER },
-    { "password-file", required_argument, NULL, OPT_PASSWORD },
-    { "tls", no_argument, NULL, OPT_TLS },
-    { "cacert", required_argument, NULL, OPT_CA },
-    { "cert", required_argument, NULL, OPT_CERT },
-    { "key", required_argument, NULL, OPT_KEY },
-    { "sni", required_argument, NULL, OPT_SNI },
-    { NULL, 0, NULL, 0 },
-};
-
-static bool take_number(const char *text, int min, int max, int *out)
+static void prepare(struct check *c)
 {
-    int64_t n;
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    if (!str_to_int(text, min, max, &n))
-        return false;
-    *out = (int)n;
-    return true;
-}
-
-/* False when the value is no good. */
-static bool take_option(struct check *c, int opt, const char *value)
-{
-    switch (opt) {
-    case 'o': c->as_json = str_eq(value, "json"); return c->as_json || str_eq(value, "table");
-    case OPT_REPLICAS: return take_number(value, 0, 100, &c->replicas);
-    case OPT_SETTLED: c->settled = true; return true;
-    case OPT_TIMEOUT: return take_number(value, 1, 600000, &c->timeout_ms);
-    case OPT_USER: c->auth.user = value; return true;
-    case OPT_PASSWORD: return read_password(c, value);
-    case OPT_TLS: c->auth.tls = true; return true;
-    case OPT_CA: c->auth.ca_file = value; return true;
-    case OPT_CERT: c->auth.cert_file = value; return true;
-    case OPT_KEY: c->auth.key_file = value; return true;
-    case OPT_SNI: c->auth.sni = value; return true;
-    }
-    return false;
-}
-
-/* 0: go on; anything else: the exit code, after --help or a complaint; -1: help was printed. */
-static int read_arguments(struct check *c, int argc, char **argv)
-{
-    int opt;
-
-    optind = 0;
-    while ((opt = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-        if (opt == 'h') {
-            fputs(help, stdout);
-            return -1;
-        }
-        if (opt == '?')
-            return usage("wrong option", "");
-        if (!take_option(c, opt, optarg))
-            return usage("cannot use this value", optarg);
-    }
-    for (; optind < argc && c->n_given < MEMBERS_MAX; optind++)
-        if (!address_parse(argv[optind], &c->given[c->n_given++]))
-            return usage("not HOST:PORT", argv[optind]);
-    if (c->n_given == 0)
-        return usage("no address", "");
-    c->auth.password = c->password[0] ? c->password : getenv("REDISCLI_AUTH");
-    return 0;
+    c->on_terminal = isatty(STDOUT_FILENO) && !str_eq(term, "dumb");
+    c->colours = c->on_terminal && str_empty(no_color);
+    c->exit_code = CHECK_EXIT_UNKNOWN; /* until a look is over */
+    c->loop = loop_new();
+    c->again = loop_timer_new(c->loop, look, c);
+    c->give_up_ms = loop_now_ms() + SETTLE_MS;
+    signal(SIGPIPE, SIG_IGN);
+    loop_on_signal(c->loop, SIGINT, on_end, c);
+    loop_on_signal(c->loop, SIGTERM, on_end, c);
 }
 
 int app_check(int argc, char **argv)
 {
     AUTO_FREE struct check *c = xcalloc(1, sizeof(*c));
-    int rc;
+    int rc = check_options_read(&c->o, argc, argv);
 
-    c->timeout_ms = 1000;
-    c->replicas = -1;
-    rc = read_arguments(c, argc, argv);
-    if (rc != 0)
-        return rc < 0 ? 0 : rc;
-    c->loop = loop_new();
-    c->again = loop_timer_new(c->loop, again, c);
-    c->give_up_ms = loop_now_ms() + 10000;
-    ask(c);
+    if (rc >= 0) {
+        check_options_done(&c->o);
+        return rc;
+    }
+    prepare(c);
+    look(c);
     loop_run(c->loop);
+    redis_probe_cancel(c->probe);
     loop_timer_free(c->again);
     loop_free(c->loop);
+    check_options_done(&c->o);
     return c->exit_code;
 }

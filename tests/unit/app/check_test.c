@@ -41,6 +41,38 @@ static int check(const char *const *args)
 
 #define CHECK(...) check((const char *const[]){ __VA_ARGS__, NULL })
 
+/* Watches until so many lines begin with these words, then sends the signal. Returns the exit code. */
+static int watch(const char *const *args, const char *words, int lines, int signo)
+{
+    char *argv[16] = { (char[]){ "check" } };
+    FILE *out = tmpfile();
+    int argc = 1, status = 0;
+    pid_t pid;
+
+    for (; args[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)args[argc - 1];
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        dup2(fileno(out), STDOUT_FILENO);
+        exit(app_check(argc, argv));
+    }
+    for (int tries = 0, seen = 0; seen < lines && tries < 1000; tries++) {
+        usleep(20000);
+        ssize_t n = pread(fileno(out), said, sizeof(said) - 1, 0);
+        said[n > 0 ? n : 0] = '\0';
+        seen = 0;
+        for (const char *t = said; (t = strstr(t, words)); t++)
+            seen++;
+    }
+    kill(pid, signo);
+    waitpid(pid, &status, 0);
+    fclose(out);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define WATCH(words, lines, signo, ...) watch((const char *const[]){ __VA_ARGS__, NULL }, words, lines, signo)
+
 static void expect_said(const char *words)
 {
     if (!strstr(said, words))
@@ -104,6 +136,43 @@ static void json_carries_the_same(void **state)
     assert_true(json_get_bool(root, "predicates.13.holds", false));
 }
 
+static void watching_goes_on_until_it_is_interrupted(void **state)
+{
+    AUTO_JSON cJSON *first = NULL;
+    struct err e;
+    (void)state;
+
+    assert_int_equal(WATCH("Healthy: ", 2, SIGINT, "-w1", "--password-file", password_file, address), 0);
+    assert_null(strchr(said, '\033')); /* not a terminal: one report after the other */
+    assert_int_equal(WATCH("{\"state\":\"Healthy\"", 2, SIGTERM, "--watch=1", "-o", "json", "--password-file", password_file, address), 0);
+    assert_int_equal(json_parse(said, strcspn(said, "\n"), &first, &e), 0);
+    assert_int_equal(json_count(json_at(first, "nodes")), 6);
+}
+
+static void zones_are_told(void **state)
+{
+    char zones[96];
+    FILE *f;
+    (void)state;
+
+    snprintf(zones, sizeof(zones), "%s/zones", lab.dir);
+    f = fopen(zones, "we");
+    fputs("# hosts\n\n127.0.0.1 a\n127.0.0.2 b\n", f);
+    fclose(f);
+    assert_int_equal(CHECK("--password-file", password_file, "--zones", zones, address), 0);
+    expect_said("1 zone, at most 3");
+    assert_int_equal(CHECK("--zones", password_file, address), 64);
+    assert_int_equal(CHECK("--zones", "/nowhere", address), 64);
+}
+
+static void quiet_is_quiet(void **state)
+{
+    (void)state;
+
+    assert_int_equal(CHECK("-q", "--password-file", password_file, address), 0);
+    assert_string_equal(said, "");
+}
+
 static void without_access_nothing_is_known(void **state)
 {
     (void)state;
@@ -162,6 +231,15 @@ static void wrong_usage_is_told(void **state)
     assert_int_equal(CHECK("--timeout", "soon", address), 64);
     assert_int_equal(CHECK("--password-file", "/nowhere", address), 64);
     assert_int_equal(CHECK("--frobnicate", address), 64);
+    assert_int_equal(CHECK("--password", "secret", address), 64); /* would be seen by everybody */
+    assert_null(strstr(said, "secret"));
+    assert_int_equal(CHECK("--watch=0", address), 64);
+    assert_int_equal(CHECK("--watch=soon", address), 64);
+    assert_int_equal(CHECK("--watch", "--settled", address), 64);
+    assert_int_equal(CHECK("--cacert", "ca.crt", address), 64);
+    expect_said("go with --tls");
+    assert_int_equal(CHECK("--tls", "--cert", "a.crt", address), 64);
+    expect_said("--cert and --key go together");
 }
 
 int main(void)
@@ -169,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_address_finds_them_all),  cmocka_unit_test(json_carries_the_same),
         cmocka_unit_test(without_access_nothing_is_known), cmocka_unit_test(silence_is_unknown),
+        cmocka_unit_test(watching_goes_on_until_it_is_interrupted), cmocka_unit_test(zones_are_told),
+        cmocka_unit_test(quiet_is_quiet),
         cmocka_unit_test(more_replicas_than_there_are), cmocka_unit_test(a_dead_replica_is_not_healthy),
         cmocka_unit_test(wrong_usage_is_told),
     };
