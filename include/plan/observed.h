@@ -49,6 +49,8 @@ struct redis_moving {
     struct pace pace;      /* keys 0: not begun */
     int64_t keys_per_second, slots_per_second; /* of the last batch */
     int64_t not_before_ms; /* after a failure */
+    int left;              /* slots, when the servers were last told to move some; 0: not yet */
+    int64_t told_ms;       /* ... and when */
     int conflict_slot;     /* plus 1: a key is on both sides with different values; 0: none */
     char error[160];       /* of the last batch; "" */
 };

@@ -72,7 +72,8 @@ struct redis_outcome {
     struct resize_plan resize; /* to be written to status; owned */
     struct resize_move *moves; /* of ACT_MOVE, ACT_FUNCTIONS; owned */
     size_t n_moves;
-    struct redis_progress progress; /* to hand in again at the next pass */
+    struct redis_moving moving;     /* to hand in again at the next pass ... */
+    struct redis_progress progress; /* ... and this */
 };
 
 struct plan {

@@ -18,6 +18,7 @@
 #include "json/json.h"
 #include "slots/command.h"
 #include "slots/form.h"
+#include "slots/pace.h"
 #include "slots/verdict.h"
 
 struct resize_owner {
@@ -68,6 +69,8 @@ enum resize_action {
     RESIZE_STABLE,    /* a mark that leads nowhere is taken back */
     RESIZE_FUNCTIONS, /* moves, without slots: target gets the functions of source */
     RESIZE_MOVE,      /* moves */
+    RESIZE_MIGRATE,   /* commands that start migrations which the servers carry out themselves */
+    RESIZE_CANCEL,    /* those get nowhere */
     RESIZE_FAILOVER,
     RESIZE_FORGET,
     RESIZE_DONE,      /* `next` is empty; the seats are those of resize_seats */
@@ -92,12 +95,16 @@ struct resize_step {
     int again_ms;
     int percent;               /* of slots that are where they belong; -1: not known yet */
     int slots_left;
+    bool jobs_run;             /* the servers move slots themselves */
 };
 
 void resize_step_init(struct resize_step *s);
 void resize_step_done(struct resize_step *s);
+/* pace: by which engine, and how much at once; NULL: the server's SETSLOT and MIGRATE. */
 void resize_step(const struct expected *x, const struct node_view *views, const struct verdict *v,
-                 const struct resize_plan *plan, struct resize_step *out);
+                 const struct resize_plan *plan, const struct pace *pace, struct resize_step *out);
+/* Makes this step one that takes back all migrations which run by themselves. */
+void resize_step_cancel(const struct expected *x, const struct node_view *views, struct resize_step *s);
 const char *resize_action_name(enum resize_action a); /* "move" */
 
 /* The seats of n nodes: what is there stays, what is new gets a name (base-0, base-1, ...) and no id

@@ -175,6 +175,7 @@ static void decide(struct pass *p)
     plan_step(&p->o, &p->plan);
     t->settle = p->plan.redis.settle;
     t->heal = p->plan.redis.heal;
+    t->moving = p->plan.redis.moving;
     t->progress = p->plan.redis.progress;
     t->roles = p->plan.redis.roles;
     t->settings = p->plan.redis.settings;

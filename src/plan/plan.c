@@ -116,6 +116,9 @@ void plan_step(const struct observed *o, struct plan *out)
 
     *out = (struct plan){ .look_again_ms = -1, .reason = "Ready", .replicas_wanted = -1 };
     out->redis.settle = o->redis.settle;
+    out->redis.moving = o->redis.moving;
+    if (o->redis.latch.resize.shards)
+        out->redis.progress = o->redis.progress;
     out->redis.entrypoint = o->redis.latch.entrypoint;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;

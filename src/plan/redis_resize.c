@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "rules.h"
+#include "redis_migrate.h"
 #include "slots/resize.h"
 
 enum { PROGRESS_MS = 1000 };
@@ -37,10 +37,17 @@ static void replace_plan(struct walk *w, struct resize_plan *next)
     take_seats(w, r->resize.nodes, r->plan.shards);
 }
 
+/* While the servers hand slots over by themselves, the views of one moment may show one who owns no more, and one who does
+ * not yet; everyone says that all is well. */
+static bool is_between(const struct redis_outcome *r)
+{
+    return r->moving.left > 0 && r->verdict.holds[P_REACH] && r->verdict.holds[P_STATE] && r->verdict.holds[P_QUORUM];
+}
+
 /* reason NULL: what was said before stands. */
 static void show_migrating(struct redis_outcome *r, const char *reason)
 {
-    if (r->verdict.serving)
+    if (r->verdict.serving || is_between(r))
         r->state = REDIS_MIGRATING;
     if (reason)
         snprintf(r->reason, sizeof(r->reason), "%s", reason);
@@ -89,16 +96,16 @@ static enum verdict_of_rule begin(struct walk *w)
 
 static void show_progress(struct walk *w, const struct resize_step *s)
 {
-    const struct redis_seen *seen = &w->o->redis;
     struct redis_progress *p = &w->p->redis.progress;
-    int64_t rate = seen->moving.slots_per_second;
+    const struct redis_moving *moving = &w->p->redis.moving;
+    int64_t rate = moving->slots_per_second;
+    bool moves = s->action == RESIZE_MOVE || s->action == RESIZE_MIGRATE || s->jobs_run;
 
-    *p = seen->progress;
     if (p->what && w->o->now_ms - p->at_ms < PROGRESS_MS)
         return;
     *p = (struct redis_progress){ .what = "resize", .percent = s->percent, .eta_s = -1, .at_ms = w->o->now_ms };
-    if (s->action == RESIZE_MOVE && rate > 0) {
-        p->keys_per_second = seen->moving.keys_per_second;
+    if (moves && rate > 0) {
+        p->keys_per_second = moving->keys_per_second;
         p->eta_s = (s->slots_left + rate - 1) / rate;
     }
 }
@@ -107,7 +114,7 @@ static enum verdict_of_rule conflict(struct walk *w)
 {
     return walk_stall(w, RULE_HOLD, "RedisSlotConflict",
                       "slot %d: a key is on both sides with different values; nothing is overwritten: delete the one that is wrong",
-                      w->o->redis.moving.conflict_slot - 1);
+                      w->p->redis.moving.conflict_slot - 1);
 }
 
 static void take_moves(struct walk *w, struct resize_step *s)
@@ -116,8 +123,8 @@ static void take_moves(struct walk *w, struct resize_step *s)
 
     r->mending = true;
     r->step = resize_action_name(s->action);
-    if (w->o->now_ms < w->o->redis.moving.not_before_ms) {
-        walk_look_again(w, w->o->redis.moving.not_before_ms - w->o->now_ms);
+    if (w->o->now_ms < w->p->redis.moving.not_before_ms) {
+        walk_look_again(w, w->p->redis.moving.not_before_ms - w->o->now_ms);
         return;
     }
     r->moves = s->moves;
@@ -139,7 +146,10 @@ static void carry_on(struct walk *w, struct resize_step *s)
         take_moves(w, s);
         return;
     }
+    if (s->action == RESIZE_MIGRATE)
+        migrate_take(w, s);
     if (s->action == RESIZE_DONE) {
+        r->moving = (struct redis_moving){ 0 };
         resize_plan_done(&r->resize);
         r->progress = (struct redis_progress){ 0 };
         take_seats(w, nodes, shards);
@@ -155,12 +165,16 @@ static enum verdict_of_rule step(struct walk *w)
     struct resize_step s;
 
     resize_step_init(&s);
-    resize_step(&seen->expected, seen->views, &r->verdict, &r->resize, &s);
+    resize_step(&seen->expected, seen->views, &r->verdict, &r->resize, migrate_pace(w), &s);
+    if (migrate_is_stuck(w, &s))
+        resize_step_cancel(&seen->expected, seen->views, &s);
     show_progress(w, &s);
+    if (s.n_moves || s.jobs_run || s.action == RESIZE_MIGRATE) /* numbers once a second: each is a write of the status */
+        snprintf(s.reason, sizeof(s.reason), "moving slots: %d %% are where they belong", r->progress.percent);
     show_migrating(r, s.reason);
     if (s.action == RESIZE_REFUSE)
         how = walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", s.reason);
-    else if (seen->moving.conflict_slot)
+    else if (r->moving.conflict_slot)
         how = conflict(w);
     else
         how = walk_say(w, RULE_HOLD, "RedisMigrating", "%s", s.reason);
@@ -186,7 +200,6 @@ enum verdict_of_rule rule_redis_resize(struct walk *w)
     if (!r->resize.shards)
         return RULE_PASS;
     if (!r->judged || r->mending) {
-        r->progress = w->o->redis.progress;
         show_migrating(r, NULL);
         return walk_say(w, RULE_HOLD, "RedisMigrating", "%s", r->reason);
     }

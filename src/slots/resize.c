@@ -154,14 +154,14 @@ static bool rule_done(struct resize *z)
 }
 
 void resize_step(const struct expected *x, const struct node_view *views, const struct verdict *v,
-                 const struct resize_plan *plan, struct resize_step *out)
+                 const struct resize_plan *plan, const struct pace *pace, struct resize_step *out)
 {
     static bool (*const rules[])(struct resize *) = {
         rule_none,    rule_answers,       resize_forget, rule_epochs,  resize_open_slots, rule_pods,        rule_owners,
         resize_place, resize_arm,         resize_new_masters, resize_functions, resize_moves, resize_hand_over, resize_complete, resize_prove,
         rule_done,
     };
-    struct resize z = { .v = v, .plan = plan, .out = out };
+    struct resize z = { .v = v, .plan = plan, .pace = pace, .out = out };
 
     resize_step_done(out);
     merged_init(&z.m, x, views, x->n_members);
@@ -188,7 +188,7 @@ void resize_step_done(struct resize_step *s)
 const char *resize_action_name(enum resize_action a)
 {
     static const char *const names[] = { "none", "wait",   "refuse", "record",   "epochs", "suspend", "replicate",
-                                         "arm",  "stable", "functions", "move", "failover", "forget", "done" };
+                                         "arm",  "stable", "functions", "move", "migrate", "cancel", "failover", "forget", "done" };
 
     return names[a];
 }

@@ -1,13 +1,15 @@
 /*
  * Slots that are not where they belong, and slots that were left half moved.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "slots/resize_parts.h"
+#include "slots/tell.h"
 
-enum { NOWHERE = UINT16_MAX };
+enum { NOWHERE = UINT16_MAX, MIGRATE_MS = 100 };
 
 /* By slot: the member that owns it, and the one that should. */
 struct map_of_slots {
@@ -148,8 +150,10 @@ bool resize_open_slots(struct resize *z)
         z->out->n_moves = 0;
         return resize_stop(z, RESIZE_STABLE, 0, "%zu marks of moving slots lead nowhere", z->out->commands.n);
     }
+    z->out->jobs_run = jobs;
     if (!z->out->n_moves)
-        return jobs && resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "slots are moving");
+        return jobs && resize_stop(z, RESIZE_WAIT, MIGRATE_MS, "slots are moving: %d left, %d %%", z->out->slots_left,
+                                   z->out->percent);
     if (!may_move(z)) {
         z->out->n_moves = 0;
         return true;
@@ -215,6 +219,96 @@ static bool take_next(struct resize *z, const struct map_of_slots *map, struct p
     return false;
 }
 
+/* --- by the servers themselves --- */
+
+static bool is_busy(const struct pair *pairs, size_t n, const struct pair *p)
+{
+    for (size_t i = 0; i < n; i++)
+        if (pairs[i].from == p->from || pairs[i].from == p->to || pairs[i].to == p->from || pairs[i].to == p->to)
+            return true;
+    return false;
+}
+
+/* Up to n slots of this pair from p->next on that follow each other. */
+static bool next_run(const struct map_of_slots *map, struct pair *p, int n, struct slot_range *out)
+{
+    unsigned s = p->next, last;
+
+    while (s < SLOT_COUNT && (map->now[s] != p->from || map->then[s] != p->to))
+        s++;
+    if (s >= SLOT_COUNT || n <= 0)
+        return false;
+    for (last = s; last + 1 < SLOT_COUNT && (int)(last + 1 - s) < n && map->now[last + 1] == p->from &&
+                   map->then[last + 1] == p->to;)
+        last++;
+    *out = (struct slot_range){ (uint16_t)s, (uint16_t)last };
+    p->next = last + 1;
+    return true;
+}
+
+static void add_number(struct command *c, unsigned n)
+{
+    char text[12];
+
+    snprintf(text, sizeof(text), "%u", n);
+    command_add_text(c, text);
+}
+
+static void import(struct resize *z, const struct map_of_slots *map, struct pair *p)
+{
+    struct command *c = commands_add(&z->out->commands, CMD_ASM_IMPORT, p->to);
+    struct slot_range r = { 0, 0 };
+
+    for (int left = z->pace->slots; c->n_texts + 2 <= COMMAND_TEXTS_MAX && next_run(map, p, left, &r);) {
+        add_number(c, r.first);
+        add_number(c, r.last);
+        left -= r.last - r.first + 1;
+    }
+}
+
+static void export(struct resize *z, const struct map_of_slots *map, struct pair *p)
+{
+    struct slot_range r = { 0, 0 };
+
+    if (!next_run(map, p, z->pace->slots, &r))
+        return;
+    tell_id(&z->out->commands, CMD_SLOTS_MIGRATE, p->from, z->m.me[p->to]->id);
+    z->out->commands.items[z->out->commands.n - 1].range = r;
+}
+
+/* A node has one migration at a time: pairs that share none run side by side. */
+static bool migrate(struct resize *z, const struct map_of_slots *map, struct pair *pairs, size_t n)
+{
+    struct pair taken[PACE_PAIRS_MAX];
+    size_t n_taken = 0;
+
+    for (size_t i = 0; i < n && n_taken < (size_t)z->pace->pairs && n_taken < PACE_PAIRS_MAX; i++) {
+        if (is_busy(taken, n_taken, &pairs[i]))
+            continue;
+        taken[n_taken++] = pairs[i];
+        if (z->pace->engine == ENGINE_REDIS_ASM)
+            import(z, map, &pairs[i]);
+        else
+            export(z, map, &pairs[i]);
+    }
+    return resize_stop(z, RESIZE_MIGRATE, MIGRATE_MS, "moving slots by %s: %d left, %d %%",
+                       move_engine_name(z->pace->engine), z->out->slots_left, z->out->percent);
+}
+
+void resize_step_cancel(const struct expected *x, const struct node_view *views, struct resize_step *s)
+{
+    resize_step_done(s);
+    for (size_t i = 0; i < x->n_members; i++) {
+        const struct view_row *me = views[i].reach == REACH_OK ? view_myself(&views[i]) : NULL;
+
+        if (me && me->flags & NODE_MASTER && views[i].migration_tasks)
+            commands_add(&s->commands, views[i].is_valkey ? CMD_SLOTS_CANCEL : CMD_ASM_CANCEL, i);
+    }
+    s->action = RESIZE_CANCEL;
+    s->again_ms = RESIZE_LATER_MS;
+    snprintf(s->reason, sizeof(s->reason), "migrations that get nowhere are taken back");
+}
+
 enum { PAIRS_MAX = 64 };
 
 bool resize_moves(struct resize *z)
@@ -228,6 +322,8 @@ bool resize_moves(struct resize *z)
         return false;
     if (!may_move(z))
         return true;
+    if (z->pace && z->pace->engine != ENGINE_LEGACY)
+        return migrate(z, map, pairs, n);
     while (some && z->out->n_moves < RESIZE_MOVES_MAX) {
         some = false;
         for (size_t i = 0; i < n; i++)

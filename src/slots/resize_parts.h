@@ -14,6 +14,7 @@ struct resize {
     struct merged m;
     const struct verdict *v;
     const struct resize_plan *plan;
+    const struct pace *pace; /* NULL: by SETSLOT and MIGRATE */
     struct resize_step *out;
 };
 

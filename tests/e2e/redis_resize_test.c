@@ -61,13 +61,18 @@ static void resize(struct e2e *t, int shards, int replicas)
     check_size(t, shards, replicas);
 }
 
-static void begin(struct e2e *t, struct witness *v, const struct ledger_opts *o)
+static void begin_with(struct e2e *t, const char *yaml, struct witness *v, const struct ledger_opts *o)
 {
-    witness_bring_up(t, e2e_redis_service);
+    witness_bring_up(t, yaml);
     e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
     witness_start(t, v);
     ledger_start_with(t, "fraud", o);
     e2e_sleep_ms(t, 1000);
+}
+
+static void begin(struct e2e *t, struct witness *v, const struct ledger_opts *o)
+{
+    begin_with(t, e2e_redis_service, v, o);
 }
 
 /* Clients that follow redirections see no error, and every slot was served all the time. */
@@ -184,14 +189,51 @@ static void operator_dies(struct e2e *t)
     end(t, &v);
 }
 
-static const struct e2e_test tests[] = {
-    { "3 to 6 to 3 shards under the ledger", shards_up_and_down, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "replicas 1 to 2 to 1 under the ledger", replicas_up_and_down, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "another size is wanted while the first is on its way", minds_are_changed, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "the operator killed again and again while it resizes", operator_dies, NEEDS_NODES | NEEDS_REDIS_CLI },
+#define ON_IMAGE(image) \
+    "apiVersion: serving.everserve.dev/v1alpha1\n" \
+    "kind: InferenceService\n" \
+    "metadata: { name: fraud }\n" \
+    "spec: {predictor: {containers: [{image: registry.example.com/fraud:v1}]}, redis: {image: '" image "'}}\n"
+
+static const struct release {
+    const char *server, *yaml, *engine;
+} releases[] = {
+    { "redis-8.0", ON_IMAGE("redis:8.0"), NULL },
+    { "redis-8.6", ON_IMAGE("redis:8.6"), "redis-asm" },
+    { "valkey-8.1", ON_IMAGE("valkey/valkey:8.1"), NULL },
+    { "valkey-9.1", ON_IMAGE("valkey/valkey:9.1"), "valkey-asm" },
+};
+
+/* Each by the best engine that it has. */
+static void on_release(struct e2e *t)
+{
+    const struct release *r = t->row;
+    struct ledger_opts o = { .n_keys = 20000, .mixed = true, .fill = true };
+    struct witness v = { 0 };
+
+    e2e_needs_server(t, r->server);
+    begin_with(t, r->yaml, &v, &o);
+    resize(t, 4, 1);
+    if (r->engine)
+        E2E_CHECK(t, operator_log_has(t->operators[0], "redis[migrate"), NULL, "slots did not move by %s", r->engine);
+    resize(t, 3, 1);
+    end(t, &v);
+}
+
+#define ROW(name, fn, row) { { name, fn, NEEDS_NODES | NEEDS_REDIS_CLI }, row }
+
+static const struct e2e_row tests[] = {
+    ROW("3 to 6 to 3 shards under the ledger", shards_up_and_down, NULL),
+    ROW("replicas 1 to 2 to 1 under the ledger", replicas_up_and_down, NULL),
+    ROW("another size is wanted while the first is on its way", minds_are_changed, NULL),
+    ROW("the operator killed again and again while it resizes", operator_dies, NULL),
+    ROW("3 to 4 to 3 shards on Redis 8.0", on_release, &releases[0]),
+    ROW("3 to 4 to 3 shards on Redis 8.6", on_release, &releases[1]),
+    ROW("3 to 4 to 3 shards on Valkey 8.1", on_release, &releases[2]),
+    ROW("3 to 4 to 3 shards on Valkey 9.1", on_release, &releases[3]),
 };
 
 int main(void)
 {
-    return e2e_main("redis-resize", tests, COUNT(tests));
+    return e2e_main_rows("redis-resize", tests, COUNT(tests));
 }

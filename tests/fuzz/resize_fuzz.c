@@ -41,7 +41,7 @@ static void check_step(const struct expected *x, const struct node_view *views, 
 
     verdict_judge(x, views, NODES, &v);
     resize_step_init(&s);
-    resize_step(x, views, &v, p, &s);
+    resize_step(x, views, &v, p, NULL, &s);
     assert(v.state != REDIS_UNKNOWN || (s.commands.n == 0 && s.n_moves == 0));
     assert(s.action == RESIZE_MOVE || s.n_moves == 0);
     for (size_t i = 0; i < s.commands.n; i++)

@@ -33,6 +33,7 @@ struct stage {
     struct settle settle;
     struct heal_memory heal;
     struct roles_memory roles;
+    struct redis_moving moving;
     struct redis_progress progress;
     struct pod pods[W_PODS];
     struct host hosts[W_PODS]; /* each pod has a node of its own */
@@ -82,6 +83,7 @@ static inline void observe_redis(struct stage *s)
     r->settle = s->settle;
     r->heal = s->heal;
     r->roles = s->roles;
+    r->moving = s->moving;
     r->progress = s->progress;
     r->secret = s->exists[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
     r->password = "secret";
@@ -195,6 +197,7 @@ static inline void pass(struct stage *s)
     s->settle = s->plan.redis.settle;
     s->heal = s->plan.redis.heal;
     s->roles = s->plan.redis.roles;
+    s->moving = s->plan.redis.moving;
     s->progress = s->plan.redis.progress;
     if (s->plan.status_first)
         write_status(s);
