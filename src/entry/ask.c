@@ -60,7 +60,7 @@ static void argv_make(struct argv *v, const struct ask_how *how, const struct as
     *v = (struct argv){ .n = 0 };
     snprintf(v->port, sizeof(v->port), "%u", a->port);
     for (size_t i = 0; i < 5; i++)
-        add(v, ((const char *[]){ how->cli, "-h", a->ip, "-p", v->port })[i]);
+        add(v, ((const char *[]){ how->cli, "-h", a->host ? a->host : a->ip, "-p", v->port })[i]);
     if (how->user) {
         add(v, "--user");
         add(v, how->user);
@@ -112,7 +112,7 @@ static void start(const struct ask_how *how, struct ask *a)
     a->status = -1;
     a->ended = false;
     buf_init(&a->out, ASK_BYTES_MAX);
-    if (!ask_is_address(a->ip) || pipe2(fds, O_CLOEXEC) < 0)
+    if ((!a->host && !ask_is_address(a->ip)) || pipe2(fds, O_CLOEXEC) < 0)
         return;
     in = a->input ? input_pipe(a->input) : -1;
     a->pid = fork();

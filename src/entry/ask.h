@@ -23,6 +23,7 @@ struct ask_how {
 
 struct ask {
     char ip[64];
+    const char *host;   /* instead of ip: a name, which the cli resolves; lent */
     uint16_t port;
     const char *input;  /* commands, one a line, for its standard input; or: */
     const char *args[8]; /* one command; NULL after the last */

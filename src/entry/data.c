@@ -75,8 +75,8 @@ int data_read_file(const char *path, size_t max_bytes, char **text, size_t *len,
     return 0;
 }
 
-/* Is it whole, as far as both ends show? An RDB ends with a mark and eight bytes of checksum. */
-static int look_at_rdb(const char *path, struct rdb_head *head, int64_t *size, struct err *e)
+/* An RDB ends with a mark and eight bytes of checksum. */
+int data_check_rdb(const char *path, struct rdb_head *head, int64_t *size, struct err *e)
 {
     unsigned char bytes[HEAD_BYTES], tail[TAIL_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
@@ -116,7 +116,7 @@ static void look_at_snapshot(const char *dir, struct data *d)
     struct err e = { 0 };
     int64_t size = 0;
 
-    if (look_at_rdb(path, &d->rdb, &size, &e) == 0) {
+    if (data_check_rdb(path, &d->rdb, &size, &e) == 0) {
         d->kind = d->rdb.has_keys ? DATA_SNAPSHOT : DATA_NONE;
         say(d, "a snapshot of %lld bytes%s", (long long)size, d->rdb.has_keys ? "" : " without a key");
         return;
@@ -140,7 +140,7 @@ static int look_at_base(const char *path, struct log_sum *sum, struct err *e)
     struct rdb_head head;
     int64_t size = 0;
 
-    if (look_at_rdb(path, &head, &size, e) < 0)
+    if (data_check_rdb(path, &head, &size, e) < 0)
         return -(int)e->kind;
     sum->bytes += size;
     sum->has_keys |= head.has_keys;

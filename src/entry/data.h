@@ -51,6 +51,9 @@ enum { MANIFEST_FILES_MAX = 256, MANIFEST_BYTES_MAX = 64 << 10 };
 /* Returns the number of files, or a negative kind. */
 int manifest_parse(const char *text, size_t len, struct manifest_file *out, size_t max, struct err *e) MUST_USE;
 
+/* Is it a whole RDB file, as far as both ends show? */
+int data_check_rdb(const char *path, struct rdb_head *head, int64_t *size, struct err *e) MUST_USE;
+
 void data_look(const char *dir, enum data_mode mode, struct data *out);
 
 /* A whole file, at most max_bytes; ERR_ABSENT when there is none. *text is the caller's, with a NUL. */

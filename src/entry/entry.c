@@ -14,6 +14,8 @@ static const struct subcommand {
 } subcommands[] = {
     { "install", entry_install, "DIR: copy this program to DIR/entry" },
     { "fence", entry_fence, "[OPTIONS] -- COMMAND: become COMMAND when that cannot cost a key" },
+    { "backup", entry_backup, "[OPTIONS]: save every shard of a cluster into a folder" },
+    { "restore", entry_restore, "[OPTIONS]: put one shard of a backup where a new server starts with it" },
 };
 
 static int print_help(FILE *to, int status)
