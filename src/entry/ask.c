@@ -203,7 +203,10 @@ static void no_answer(const char *text, size_t len, struct node_view *v)
     for (size_t i = 0; i < COUNT(denials); i++)
         if (says(text, len, denials[i]))
             v->reach = REACH_DENIED;
-    snprintf(v->error, sizeof(v->error), "%.*s", len > 120 ? 120 : (int)len, len ? text : "no answer in time");
+    if (len)
+        snprintf(v->error, sizeof(v->error), "%.*s", len > 120 ? 120 : (int)len, text);
+    else
+        snprintf(v->error, sizeof(v->error), "no answer in time");
     v->error[strcspn(v->error, "\r\n")] = '\0';
     str_utf8_fix(v->error);
 }

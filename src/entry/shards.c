@@ -54,11 +54,12 @@ int shards_find(const struct node_view *views, size_t n, struct shard_source **o
     size_t found = 0;
     int slots = 0;
 
+    for (size_t i = 0; i < n; i++)
+        if (check_view(&views[i], e) < 0)
+            return -(int)e->kind;
     for (size_t i = 0; i < n; i++) {
         struct shard_source *s = &list[found];
 
-        if (check_view(&views[i], e) < 0)
-            return -(int)e->kind;
         if (!view_owns_slots(&views[i]))
             continue;
         memcpy(s->id, views[i].id, sizeof(s->id));
