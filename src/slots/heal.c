@@ -107,12 +107,14 @@ void heal_step(const struct heal_input *in, struct heal_memory *mem, struct heal
 
     heal_step_done(out);
     merged_init(&h.m, in->x, in->views, in->x->n_members);
-    heal_forget_found(&h);
+    heal_find_kin(&h);
     heal_find_losses(&h);
+    heal_forget_found(&h);
     for (size_t i = 0; i < COUNT(rules); i++)
         if (rules[i](&h))
             break;
     free(h.losses);
+    free(h.kin);
     merged_done(&h.m);
 }
 

@@ -9,20 +9,8 @@ bool heal_unknown(struct heal *h)
                                                 verdict_why(h->v));
 }
 
-static size_t find_hub(const struct heal *h)
-{
-    for (size_t i = 0; i < h->m.n; i++)
-        if (merged_owns(&h->m, i))
-            return i;
-    for (size_t i = 0; i < h->m.n; i++)
-        if (heal_is_up(h, i) && h->m.views[i].n_rows > 1)
-            return i;
-    return MERGED_NONE;
-}
-
 bool heal_cluster_exists(struct heal *h)
 {
-    h->hub = find_hub(h);
     return h->hub == MERGED_NONE &&
            heal_stop(h, HEAL_REFUSE, HEAL_LATER_MS, "no pod that answers remembers the cluster: its data is lost or elsewhere");
 }
@@ -39,22 +27,13 @@ static bool has_moved(const struct heal *h, size_t i)
     return false;
 }
 
-/* Does anybody else who is up have a row for this member? */
-static bool is_known(const struct heal *h, size_t i)
-{
-    for (size_t k = 0; k < h->m.n; k++)
-        if (k != i && heal_is_up(h, k) && view_find(&h->m.views[k], h->m.me[i]->id))
-            return true;
-    return false;
-}
-
 /* When most owners moved, replicas would take their silence for death before the news arrives. */
 bool heal_suspend(struct heal *h)
 {
     size_t known = 0, moved = 0;
 
     for (size_t i = 0; i < h->m.n; i++) {
-        known += heal_is_up(h, i) && is_known(h, i);
+        known += h->kin[i].known;
         moved += heal_is_up(h, i) && has_moved(h, i);
     }
     if (moved * 2 <= known)
@@ -64,15 +43,6 @@ bool heal_suspend(struct heal *h)
             commands_add(&h->out->commands, CMD_SUSPEND, i);
     return h->out->commands.n > 0 && heal_stop(h, HEAL_SUSPEND, 0, "%zu of %zu nodes moved: no failover until they have met",
                                           moved, known);
-}
-
-/* Does this member know anybody else who is up? */
-static bool knows_any(const struct heal *h, size_t i)
-{
-    for (size_t k = 0; k < h->m.n; k++)
-        if (k != i && heal_is_up(h, k) && view_find(&h->m.views[i], h->m.me[k]->id))
-            return true;
-    return false;
 }
 
 static bool is_empty(const struct heal *h, size_t i)
@@ -86,7 +56,7 @@ static bool may_meet_new(struct heal *h, size_t i)
 {
     if (heal_is_fresh(h, i))
         return false;
-    if (is_empty(h, i) && (h->m.views[i].n_rows == 1 || knows_any(h, i)))
+    if (is_empty(h, i) && (h->m.views[i].n_rows == 1 || heal_is_kin(h, i)))
         return true;
     heal_trouble(h, i, "is to join, but has keys or slots of its own: empty its volume");
     return false;
@@ -97,9 +67,9 @@ static bool may_meet(struct heal *h, size_t i)
 {
     if (!heal_is_up(h, i))
         return false;
-    if (h->m.x->members[i].reserved && i != h->hub && !is_known(h, i))
+    if (h->m.x->members[i].reserved && i != h->hub && !h->kin[i].known)
         return may_meet_new(h, i);
-    if (i == h->hub || is_known(h, i) || knows_any(h, i) || heal_is_fresh(h, i))
+    if (heal_is_kin(h, i) || heal_is_fresh(h, i))
         return true;
     heal_trouble(h, i, "has data or other nodes of its own, and is unknown to the cluster");
     return false;

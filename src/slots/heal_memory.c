@@ -64,17 +64,26 @@ int64_t heal_missing_ms(struct heal *h, const char *id)
     return h->in->now_ms - mem->missing[at].since_ms;
 }
 
+static bool is_lost(const struct heal *h, uint64_t hash)
+{
+    for (size_t i = 0; i < h->n_losses; i++)
+        if (id_hash(h->losses[i].id) == hash)
+            return true;
+    return false;
+}
+
 /* Who is back is not missing any more: should it go again, its time starts anew. */
 void heal_forget_found(struct heal *h)
 {
     struct heal_memory *mem = h->mem;
+    size_t kept = 0;
 
-    for (size_t i = 0; i < h->m.n; i++) {
-        size_t at = heal_is_up(h, i) ? find_missing(mem, id_hash(h->m.me[i]->id)) : mem->n_missing;
-
-        if (at < mem->n_missing)
-            mem->missing[at] = mem->missing[--mem->n_missing];
-    }
+    if (h->v->state == REDIS_UNKNOWN)
+        return;
+    for (size_t i = 0; i < mem->n_missing; i++)
+        if (is_lost(h, mem->missing[i].id))
+            mem->missing[kept++] = mem->missing[i];
+    mem->n_missing = kept;
     if (h->v->state == REDIS_HEALTHY)
         memset(mem, 0, sizeof(*mem));
 }

@@ -27,12 +27,18 @@ struct heal_loss {
     int64_t missing_ms;    /* to us */
 };
 
+struct heal_kin {
+    size_t root; /* the same for all who know each other, by however many others */
+    bool known;  /* somebody else who is up has a row for it */
+};
+
 struct heal {
     struct merged m;
     const struct heal_input *in;
     const struct verdict *v;
     struct heal_memory *mem;
     struct heal_step *out;
+    struct heal_kin *kin; /* per member */
     size_t hub;          /* a node that knows the cluster; MERGED_NONE: nobody does */
     const char *trouble; /* what only a person can mend; reported when nothing else is to be done */
     size_t trouble_at;
@@ -55,6 +61,10 @@ bool heal_started_lately(const struct heal *h, size_t i);
 bool heal_is_stranger(const struct heal *h, const struct view_row *row);
 /* By this node's own clock: the newest sign of life it has of anyone, less that of the row. */
 int64_t heal_silent_ms(const struct node_view *v, const struct view_row *row);
+
+/* heal_kin.c */
+void heal_find_kin(struct heal *h);
+bool heal_is_kin(const struct heal *h, size_t i); /* up, and of this cluster */
 
 /* heal_memory.c */
 enum { HEAL_CONFLICT_MS = 30000 };

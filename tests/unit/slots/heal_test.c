@@ -244,6 +244,38 @@ static void a_pod_with_a_past_of_its_own_is_not_introduced(void **state)
     assert_non_null(strstr(step.reason, "redis-4 has data"));
 }
 
+/* Pods 0 and 1 hold the volumes of another cluster, which know each other and claim slots: whoever comes first
+ * in the list, the two are not introduced to ours. */
+static void pods_of_another_cluster_are_not_introduced(void **state)
+{
+    (void)state;
+
+    for (int pod = 0; pod < 2; pod++) {
+        w_wipe(&world, pod);
+        w_start(&world, pod, true);
+        world.node[world.id_of[pod]].owns = 1u << pod;
+        world.node[world.id_of[pod]].epoch = 90 + (unsigned)pod;
+        world.node[world.id_of[pod]].data = 7;
+    }
+    w_learn(&world, world.id_of[0], world.id_of[1]);
+    w_learn(&world, world.id_of[1], world.id_of[0]);
+    for (int i = 0; i < 200; i++) {
+        look();
+        for (size_t c = 0; c < step.commands.n; c++) {
+            bool to_them = step.commands.items[c].member < 2, about_them = false;
+
+            for (int pod = 0; pod < 2; pod++)
+                about_them |= strcmp(step.commands.items[c].ip, world.ips[pod]) == 0;
+            if (step.commands.items[c].kind == CMD_MEET && to_them != about_them)
+                fail_msg("member %zu meets %s", step.commands.items[c].member, step.commands.items[c].ip);
+        }
+        send_all();
+        w_tick(&world);
+    }
+    assert_int_equal(step.action, HEAL_REFUSE);
+    assert_non_null(strstr(step.reason, "redis-0 has data or other nodes of its own, and is unknown to the cluster"));
+}
+
 static void an_orphan_with_the_last_copy_is_armed(void **state)
 {
     (void)state;
@@ -311,6 +343,7 @@ int main(void)
         WITH_SIX(what_leaves_is_not_balanced),
         WITH_SIX(a_lost_id_is_no_foreign_node),
         WITH_SIX(a_pod_with_a_past_of_its_own_is_not_introduced),
+        WITH_SIX(pods_of_another_cluster_are_not_introduced),
         WITH_SIX(an_orphan_with_the_last_copy_is_armed),
         WITH_SIX(an_orphan_that_never_copied_is_not),
         WITH_SIX(lost_slots_are_never_given_out),
