@@ -38,6 +38,13 @@ struct stage {
     struct pod pods[W_PODS];
     struct host hosts[W_PODS]; /* each pod has a node of its own */
     bool ends[W_PODS];         /* the pod is being deleted */
+    struct {
+        int born; /* how often it was made anew */
+        int64_t back_ms; /* when its successor is made; 0: it is there */
+        bool broken;     /* its image cannot be pulled */
+        char revision[REVISION_SIZE];
+    } made[W_PODS];
+    bool image_is_missing;
     struct member *members;
     struct node_view *views;
     struct observed o;
@@ -67,8 +74,12 @@ static inline void observe_redis(struct stage *s)
     for (int i = 0; s->pods_run && i < s->redis.n_pods; i++) {
         struct pod *p = &s->pods[i];
         free(p->name);
-        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true, .deleting = s->ends[i],
-                           .ready = s->redis.node[s->redis.id_of[i]].up };
+        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = !s->made[i].back_ms,
+                           .deleting = s->ends[i], .ready = s->redis.node[s->redis.id_of[i]].up };
+        p->running = p->ready;
+        snprintf(p->uid, sizeof(p->uid), "p-%d-%d", i, s->made[i].born);
+        snprintf(p->waiting, sizeof(p->waiting), "%s", s->made[i].broken ? "ImagePullBackOff" : "");
+        memcpy(p->revision, s->made[i].revision, sizeof(p->revision));
         memcpy(p->ip, s->redis.ips[i], sizeof(s->redis.ips[i]));
         snprintf(p->node, sizeof(p->node), "n%d", i);
         snprintf(s->hosts[i].name, sizeof(s->hosts[i].name), "n%d", i);
@@ -77,6 +88,8 @@ static inline void observe_redis(struct stage *s)
     s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods : 0;
     s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
     members_locate(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->hosts, s->o.n_pods);
+    members_mark_roll(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->o.child[CHILD_REDIS_STATEFULSET],
+                      &r->latch.roll);
     if (s->members && s->pods_run && s->knows_password)
         r->views = s->views = w_look(&s->redis);
     s->n_views = (size_t)s->redis.n_pods;
@@ -138,12 +151,52 @@ static inline void take_body(struct stage *s, enum child c, const cJSON *body)
     s->exists[c] = true;
 }
 
+/* What pods are made of from now on. */
+static inline void take_template(struct stage *s, const cJSON *set)
+{
+    const cJSON *c = cJSON_GetArrayItem(json_at(set, "spec.template.spec.containers"), 0);
+    const char *image = json_get_str(c, "image");
+    struct record *r = &s->rec[CHILD_REDIS_STATEFULSET];
+
+    snprintf(r->update_revision, sizeof(r->update_revision), "%08x",
+             (unsigned)owned_hash(json_at(set, "spec.template")));
+    s->image_is_missing = image && strstr(image, "missing");
+    for (int i = 0; i < W_PODS; i++)
+        if (!s->made[i].revision[0])
+            memcpy(s->made[i].revision, r->update_revision, sizeof(s->made[i].revision));
+}
+
+static inline void delete_pod(struct stage *s, const struct action *a)
+{
+    for (int i = 0; i < s->redis.n_pods; i++)
+        if (str_eq(s->pods[i].name, a->pod) && str_eq(s->pods[i].uid, a->pod_uid)) {
+            w_kill(&s->redis, i);
+            s->made[i].back_ms = s->now_ms + 1000;
+        }
+}
+
+static inline void make_pods(struct stage *s)
+{
+    for (int i = 0; s->pods_run && i < s->redis.n_pods; i++) {
+        if (!s->made[i].back_ms || s->now_ms < s->made[i].back_ms)
+            continue;
+        s->made[i].back_ms = 0;
+        s->made[i].born++;
+        s->made[i].broken = s->image_is_missing;
+        memcpy(s->made[i].revision, s->rec[CHILD_REDIS_STATEFULSET].update_revision, sizeof(s->made[i].revision));
+        if (!s->made[i].broken)
+            w_start(&s->redis, i, true);
+    }
+}
+
 static inline void apply(struct stage *s, const struct action *a)
 {
     take_body(s, a->child, a->body);
     s->rec[a->child].init_owns_replicas = a->hand_over_replicas;
     if (a->child == CHILD_REDIS_SECRET)
         s->knows_password = true;
+    if (a->child == CHILD_REDIS_STATEFULSET)
+        take_template(s, a->body);
     if (a->child == CHILD_REDIS_STATEFULSET && !s->pods_run) {
         w_init(&s->redis, s->svc.redis.shards, s->svc.redis.nodes / s->svc.redis.shards - 1, 1);
         s->pods_run = true;
@@ -183,6 +236,8 @@ static inline bool carry_out(struct stage *s)
             s->exists[a->child] = false;
         else if (a->kind == ACT_MOVE)
             move(s);
+        else if (a->kind == ACT_POD_DELETE)
+            delete_pod(s, a);
         else
             send(s);
         acted |= a->kind != ACT_REDIS && a->kind != ACT_MOVE;
@@ -208,6 +263,7 @@ static inline void pass(struct stage *s)
 static inline void let_pass_ms(struct stage *s, int64_t ms)
 {
     s->now_ms += ms;
+    make_pods(s);
     for (; s->pods_run && ms > 0; ms -= W_TICK_MS)
         w_tick(&s->redis);
 }
