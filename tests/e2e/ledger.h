@@ -74,8 +74,8 @@ const char *redis_password(struct e2e *t, const char *service);
 /* "8.0.2", of the first pod that answers (Valkey's own, not the Redis that it claims to be); NULL: none. Lent. */
 const char *redis_version(struct e2e *t, const char *service);
 
-/* One command of words to one pod: the answer as text ("(error) ..." for errors), NULL: none came. Lent. */
-const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *command);
+/* Commands of words to one pod, separated by ";": the last answer as text ("(error) ..." for errors), NULL: none came. Lent. */
+const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands);
 
 /* The pod that is a master with slots now, by asking; NULL: none found. Lent. */
 const char *redis_master_pod(struct e2e *t, const char *service);

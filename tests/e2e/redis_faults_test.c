@@ -168,7 +168,7 @@ static void all_killed_without_memory(struct e2e *t)
 
 static const struct e2e_test tests[] = {
     { "two masters' pods deleted at once", quorum_lost, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+    { "T4: a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a master is cut off, and back", master_cut_off, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a replica's volume is deleted", replicas_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a master's volume is deleted", masters_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },

@@ -164,7 +164,7 @@ static const struct e2e_test tests[] = {
     { "from apply to a ready Redis Cluster, and away again", comes_up, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "ready and restarted: nothing is written", restart_is_quiet, NEEDS_NODES },
     { "a master's pod deleted: verdicts right, nothing lost", master_deleted, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "all pods restarted with new addresses: verdicts right, nothing lost", all_restarted, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "T7: all pods restarted with new addresses: verdicts right, nothing lost", all_restarted, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "a master killed without warning", master_killed, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_SIM_NODES },
     { "the Secret edited and deleted while Redis runs", secret_comes_back, NEEDS_NODES },
     { "a refused Deployment does not keep Redis from being mended", refused_deployment_is_no_obstacle,

@@ -178,7 +178,10 @@ static int all_in_turn(struct e2e *t, struct relay *r, const struct row *w, bool
 
     for (int round = 0; round < ROUNDS && first < n; round++) {
         int left = w->per_round && n - first > w->per_round ? w->per_round : n - first;
-        first += disturb(t, r, w, troubles, n, first, left, turn++);
+        int met = disturb(t, r, w, troubles, n, first, left, turn++);
+        first += met;
+        if (!met)
+            break;
     }
     e2e_note(t, "%d of %d errors, %s", first, n, carried_out ? "though the command was carried out" : "instead of the command");
     E2E_CHECK(t, first > 0, NULL, "no command met trouble");

@@ -114,22 +114,29 @@ static const char *reply_text(struct e2e *t, const redisReply *r)
     }
 }
 
-const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *command)
+static redisReply *ask_words(redisContext *c, char *command)
 {
-    redisContext *c = connect_to(ip, redis_password(t, service));
-    redisReply *r = NULL;
-    const char *text = NULL, *argv[16];
+    const char *argv[16];
     char *rest = NULL;
-    AUTO_FREE char *words = xstrdup(command);
     int n = 0;
 
-    for (char *w = strtok_r(words, " ", &rest); w && n < (int)COUNT(argv); w = strtok_r(NULL, " ", &rest))
+    for (char *w = strtok_r(command, " ", &rest); w && n < (int)COUNT(argv); w = strtok_r(NULL, " ", &rest))
         argv[n++] = w;
-    if (c)
-        r = redisCommandArgv(c, n, argv, NULL);
-    if (r) {
-        text = reply_text(t, r);
-        freeReplyObject(r);
+    return n ? redisCommandArgv(c, n, argv, NULL) : NULL;
+}
+
+const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands)
+{
+    redisContext *c = ip ? connect_to(ip, redis_password(t, service)) : NULL;
+    const char *text = NULL;
+    char *rest = NULL;
+    AUTO_FREE char *copy = xstrdup(commands);
+
+    for (char *one = strtok_r(copy, ";", &rest); c && one; one = strtok_r(NULL, ";", &rest)) {
+        redisReply *r = ask_words(c, one);
+        text = r ? reply_text(t, r) : NULL;
+        if (r)
+            freeReplyObject(r);
     }
     redisFree(c);
     return text;

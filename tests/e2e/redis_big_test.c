@@ -1,0 +1,110 @@
+/*
+ * The long run: 1 GB in values of mixed sizes and one key of 64 MB, 3 to 6 to 3 shards, replicas 1 to 2 to 1,
+ * under load. Nothing acknowledged is lost, clients see MOVED, ASK and TRYAGAIN and nothing else; how much
+ * slower they are meanwhile is measured, beside what they see in quiet times before and after. Minutes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e/ledger.h"
+#include "e2e/witness.h"
+
+enum { N_KEYS = 440000, BIG_BYTES = 64 << 20, RESIZE_S = 900, QUIET_MS = 15000 };
+
+#define SERVICE(image) \
+    "apiVersion: serving.everserve.dev/v1alpha1\n" \
+    "kind: InferenceService\n" \
+    "metadata: { name: fraud }\n" \
+    "spec: {predictor: {containers: [{image: registry.example.com/fraud:v1}]}, redis: {image: '" image "',\n" \
+    "  resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {memory: 2Gi}}}}\n"
+
+static const struct release {
+    const char *server;
+    const char *yaml;
+} releases[] = {
+    { "redis-7.0", SERVICE("redis:7.0") },
+    { "redis-8.6", SERVICE("redis:8.6") },
+    { "valkey-9.1", SERVICE("valkey/valkey:9.1") },
+};
+
+static bool is_size(const cJSON *isvc, int shards, int replicas)
+{
+    return !json_has(isvc, "status.redis.resize") && json_get_int(isvc, "status.redis.plan.shards", 0) == shards &&
+           json_count(json_at(isvc, "status.redis.plan.seats")) == shards * (1 + replicas) &&
+           str_eq(json_get_str(isvc, "status.redis.state"), "Healthy");
+}
+
+static void resize(struct e2e *t, int shards, int replicas)
+{
+    int64_t end_ms = e2e_deadline_ms(RESIZE_S), from_ms = loop_now_ms();
+    const char *words = NULL, *why;
+
+    ledger_phase(t, e2e_fmt(t, "to %dx%d", shards, replicas));
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {shards: %d, replicasPerShard: %d}}}", shards, replicas));
+    for (;;) {
+        const cJSON *isvc = e2e_get(t, "inferenceservices/fraud");
+        if (is_size(isvc, shards, replicas))
+            break;
+        E2E_CHECK(t, loop_now_ms() < end_ms, isvc, "no %d shards with %d replicas", shards, replicas);
+        e2e_forget(t, isvc);
+        ledger_look(t);
+        e2e_sleep_ms(t, 300);
+    }
+    e2e_note(t, "%d shards with %d replicas after %.1f s", shards, replicas, (double)(loop_now_ms() - from_ms) / 1000);
+    e2e_wait_absent(t, e2e_fmt(t, "pods/fraud-redis-%d", shards * (1 + replicas)), 120);
+    why = own_check(t, "fraud", shards, replicas, 60);
+    E2E_CHECK(t, !why, NULL, "%s", why);
+    E2E_CHECK(t, referee_is_content(t, "fraud", &words), NULL, "the referee is not content:\n%s", words);
+}
+
+static void quiet(struct e2e *t, const char *name)
+{
+    ledger_phase(t, name);
+    e2e_sleep_ms(t, QUIET_MS);
+}
+
+static void check_phase(struct e2e *t, const char *name, int64_t idle_us)
+{
+    struct ledger_phase p = ledger_phase_get(t, name);
+
+    e2e_note(t, "%s: p99 is %.1f x that of quiet times", name, (double)p.p99_us / (double)(idle_us ? idle_us : 1));
+    E2E_CHECK(t, p.errors == 0, NULL, "%s: clients saw %s", name, p.error_text);
+}
+
+static void grows_and_shrinks(struct e2e *t)
+{
+    static const char *const phases[] = { "to 6x1", "to 3x1", "to 3x2" };
+    const struct release *r = t->row;
+    struct ledger_opts o = { .n_keys = N_KEYS, .mixed = true, .fill = true, .big_bytes = BIG_BYTES };
+    int64_t from_ms = loop_now_ms();
+
+    e2e_needs_server(t, r->server);
+    witness_bring_up(t, r->yaml);
+    ledger_start_with(t, "fraud", &o);
+    e2e_note(t, "%d keys after %.1f s", N_KEYS, (double)(loop_now_ms() - from_ms) / 1000);
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", READY_S);
+    quiet(t, "quiet");
+    resize(t, 6, 1);
+    resize(t, 3, 1);
+    resize(t, 3, 2);
+    resize(t, 3, 1);
+    quiet(t, "quiet again");
+    ledger_note_phases(t);
+    int64_t before_us = ledger_phase_get(t, "quiet").p99_us, after_us = ledger_phase_get(t, "quiet again").p99_us;
+    for (size_t i = 0; i < COUNT(phases); i++)
+        check_phase(t, phases[i], before_us > after_us ? before_us : after_us);
+    witness_check_ledger(t, 0, 0);
+}
+
+#define BIG(name, i) { { name, grows_and_shrinks, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
+
+static const struct e2e_row tests[] = {
+    BIG("1 GB on Redis 7.0: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 0),
+    BIG("1 GB on Redis 8.6: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 1),
+    BIG("1 GB on Valkey 9.1: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 2),
+};
+
+int main(void)
+{
+    return e2e_main_rows("redis-big", tests, COUNT(tests));
+}
