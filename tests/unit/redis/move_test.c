@@ -418,10 +418,27 @@ static void add_many(void)
         moves_add(&m, MOVE_SLOT, lab_first + i, 0, 1);
 }
 
+/* Who has what of a slot: for a person, when a key is missing. */
+static void explain(uint16_t slot)
+{
+    for (size_t i = 0; i < lab.n; i++) {
+        redisContext *c = moves_connect(&lab, i);
+        redisReply *r = redisCommand(c, "CLUSTER COUNTKEYSINSLOT %d", (int)slot);
+
+        print_message("slot %u, member %zu: %lld keys, epoch %llu, %s\n", slot, i, r->integer,
+                      (unsigned long long)lab.views[i].my_epoch, owns(i, slot) ? "owner" : "not the owner");
+        freeReplyObject(r);
+        redisFree(c);
+    }
+}
+
 static void expect_many_at(size_t owner, uint16_t first)
 {
-    for (uint16_t i = 0; i < 30; i++)
+    for (uint16_t i = 0; i < 30; i++) {
+        if (moves_count(&lab, owner, first + i, 200) != 200)
+            explain(first + i);
         assert_int_equal(moves_count(&lab, owner, first + i, 200), 200);
+    }
 }
 
 static void cancelled_and_gone_on(void **state)
