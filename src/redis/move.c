@@ -139,6 +139,21 @@ void move_tell_others(struct redis_move *m, const struct work *w)
     }
 }
 
+void move_node_timeout(struct redis_move *m, int64_t ms)
+{
+    struct command c = { .kind = CMD_CONFIG_SET, .n_texts = 2 };
+    char name[] = "cluster-node-timeout", text[24], *texts[] = { name, text };
+
+    snprintf(text, sizeof(text), "%lld", (long long)ms);
+    c.texts = texts;
+    for (size_t i = 0; i < m->n_nodes && !m->over; i++) {
+        if (!m->nodes[i].link)
+            continue;
+        m->nodes[i].n_told++;
+        move_send(m, i, &c, on_told, &m->nodes[i]);
+    }
+}
+
 static void on_lost(void *arg, bool denied, const char *why)
 {
     struct node *n = arg;

@@ -218,6 +218,9 @@ static void on_migrated(void *arg, const redisReply *r)
 
     if (is_over(k))
         return;
+    if (k->patient)
+        move_node_timeout(k->m, k->m->limits.node_timeout_ms);
+    k->patient = false;
     if (r->type != REDIS_REPLY_ERROR) {
         moved(k); /* OK, or NOKEY: they were gone */
         return;
@@ -263,5 +266,8 @@ void keys_migrate(struct keys *k, size_t n, bool equal)
     c.text_lens = lens;
     c.n_texts = n_words;
     k->n_moving = n;
+    k->patient = k->weights[k->at] >= MOVE_BIG_KEY && k->m->limits.node_timeout_ms > 0;
+    if (k->patient)
+        move_node_timeout(k->m, k->m->limits.node_timeout_ms + k->weights[k->at] / MOVE_BYTES_PER_MS);
     move_send(k->m, k->w->lane->source, &c, on_migrated, k);
 }

@@ -22,6 +22,7 @@
 #define MOVE_COMPARE_MAX (24 << 20)
 #define MOVE_CHUNK_MAX (4 << 20)   /* one MIGRATE, unless a single key is larger */
 #define MOVE_BIG_KEY (64 << 20)    /* moves with nothing beside it in its lane */
+#define MOVE_BYTES_PER_MS 20000    /* at worst; how long a big key may silence its ends */
 #define MOVE_TRIES 3               /* of a slot, after errors that leave its keys in doubt */
 
 struct node;
@@ -70,6 +71,8 @@ struct redis_move {
 void move_send(struct redis_move *m, size_t member, const struct command *c, link_reply on_reply, void *arg);
 /* Tells all masters but source and target; nobody waits for it but the end of the batch. */
 void move_tell_others(struct redis_move *m, const struct work *w);
+/* All masters wait that long for a silent one. A big key silences both of its ends. */
+void move_node_timeout(struct redis_move *m, int64_t ms);
 /* The first one is reported; no slot is begun afterwards. w may be NULL. */
 void move_error(struct redis_move *m, const struct work *w, size_t member, enum reply_class what, const char *error);
 void move_lane_idle(struct redis_move *m, struct lane *lane); /* has no slot left, may not begin one, or is dead */
@@ -111,6 +114,7 @@ struct keys {
     size_t n, at, n_weighed, n_moving;
     bool full;  /* as many as asked for: there may be more */
     bool mend;  /* some may be on both sides: compare one by one */
+    bool patient; /* the masters wait longer than usual, for a big key */
     bool large; /* the key under comparison is too large for it */
     unsigned char digest[32];
 };

@@ -4,7 +4,7 @@
 #include "slots/slice.h"
 #include "slots/view.h"
 
-enum field_type { F_INT, F_INT64, F_UINT64, F_PORT, F_IS, F_TEXT };
+enum field_type { F_INT, F_INT64, F_UINT64, F_PORT, F_IS, F_TEXT, F_DIFFERENCE };
 
 struct field {
     const char *key;
@@ -40,7 +40,7 @@ static const struct field info_fields[] = {
     VIEW_TEXT("master_replid2", replid2),
     VIEW_LONG("uptime_in_seconds", uptime_s),
     VIEW_LONG("used_memory", used_memory),
-    VIEW_LONG("used_memory_dataset", dataset_bytes),
+    { "used_memory_dataset", F_DIFFERENCE, offsetof(struct node_view, dataset_bytes), 0, NULL },
     VIEW_LONG("maxmemory", max_memory),
     VIEW_LONG("number_of_libraries", libraries),
     VIEW_IS("role", is_replica, "slave"),
@@ -79,6 +79,7 @@ static int store(const struct field *fields, struct slice key, struct slice valu
     const struct field *f = fields;
     void *at;
     bool good = true;
+    int64_t n;
 
     while (f->key && !slice_is(key, f->key))
         f++;
@@ -87,6 +88,8 @@ static int store(const struct field *fields, struct slice key, struct slice valu
     at = (char *)v + f->at;
     if (f->type == F_IS)
         *(bool *)at = slice_is(value, f->word);
+    else if (f->type == F_DIFFERENCE) /* of unsigned numbers: an empty server may print what is below 0 as 2^64 - n */
+        *(int64_t *)at = slice_int(value, 0, INT64_MAX, &n) ? n : 0;
     else if (f->type == F_TEXT)
         good = slice_copy(value, at, f->size);
     else

@@ -379,9 +379,13 @@ static void a_big_key_moves(void **state)
     moves_add(&m, MOVE_SLOT, slot, 0, 1);
     moves_add(&m, MOVE_SLOT, slot + 1, 0, 1);
     m.limits.deadline_ms = 60000;
+    assert_true(lab_wait(&lab, REDIS_HEALTHY, 10)); /* the SET was as long a silence */
     moves_run(&m);
     expect_whole();
+    for (size_t i = 0; i < lab.n; i++)
+        assert_true(moves_node_timeout(&lab, i) == LAB_NODE_TIMEOUT_MS);
     assert_true(m.report.bytes > (int64_t)size);
+    assert_true(lab_wait(&lab, REDIS_HEALTHY, 10));
     c = moves_connect(&lab, 1);
     assert_true(moves_is(redisCommand(c, "GET %s", key), value, size));
     redisFree(c);
@@ -465,6 +469,8 @@ static void killed(size_t victim)
 {
     uint16_t first = first_of(0);
 
+    for (size_t i = 0; i < lab.n; i++) /* what a killed server has acknowledged must be on its disk */
+        assert_true(moves_say(&lab, i, "OK", "CONFIG SET appendfsync always"));
     fill_many();
     m.limits.pace.keys = 8;
     m.limits.pace.slots = 4;
@@ -478,7 +484,9 @@ static void killed(size_t victim)
             assert_true(m.report.what == REPLY_AGAIN || m.report.n_done == m.n);
         }
         lab_launch(&lab, victim, lab.members[victim].port);
-        assert_true(lab_wait(&lab, REDIS_HEALTHY, 15) || lab.v.n_reachable == 3);
+        if (!lab_wait(&lab, REDIS_HEALTHY, 5) && lab.v.n_reachable < 3)
+            fail_msg("%s", lab.views[victim].error);
+        assert_true(moves_say(&lab, victim, "OK", "CONFIG SET appendfsync always"));
     }
     for (int tries = 0; tries < 20; tries++) {
         add_many();

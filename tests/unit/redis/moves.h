@@ -157,6 +157,17 @@ static inline bool moves_say(const struct lab *l, size_t i, const char *want, co
     return strcmp(text, want) == 0;
 }
 
+static inline int moves_node_timeout(const struct lab *l, size_t i)
+{
+    redisContext *c = moves_connect(l, i);
+    redisReply *r = redisCommand(c, "CONFIG GET cluster-node-timeout");
+    int ms = r && r->type == REDIS_REPLY_ARRAY && r->elements == 2 ? (int)strtol(r->element[1]->str, NULL, 10) : -1;
+
+    freeReplyObject(r);
+    redisFree(c);
+    return ms;
+}
+
 static inline void moves_done(void *arg, const struct move_report *r)
 {
     struct moves *m = arg;
