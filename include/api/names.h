@@ -15,6 +15,7 @@
 #define LABEL_MANAGED_BY "app.kubernetes.io/managed-by"
 
 #define REDIS_CLAIM_PREFIX "data-" /* and the pod's name */
+#define ANNOTATION_CREDENTIALS "everserve.dev/redis-credentials" /* of serving pods: how often their password changed */
 #define NAME_VALUE "inferenceservice"      /* LABEL_NAME of every child and pod */
 #define COMPONENT_PREDICTOR "predictor"
 #define COMPONENT_REDIS "redis"

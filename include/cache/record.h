@@ -33,6 +33,7 @@ struct record {
     /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation */
     char update_revision[REVISION_SIZE];
     int64_t claim_bytes;    /* StatefulSet: of its first claim template; 0: has none */
+    int32_t credentials; /* Deployment: ANNOTATION_CREDENTIALS of its template; 0: none */
     bool is_ours;              /* our manager applied it, and no other kind of controller has taken it since */
     bool deleting;
     bool owns_replicas;        /* we own spec.replicas */

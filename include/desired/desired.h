@@ -10,6 +10,7 @@
 
 #include "api/child.h"
 #include "api/isvc.h"
+#include "desired/keys.h"
 #include "json/json.h"
 
 /* What the plan decides beyond the spec. */
@@ -20,10 +21,10 @@ struct desired_input {
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
     const char *redis_entrypoint; /* the image that brings the start fence */
-    const char *redis_password; /* for the Secret only; NULL: no Secret is built */
+    const struct redis_keys *redis_keys; /* lent; NULL: not known, no Secret is built */
 };
 
-/* As the spec alone says: for render and tests. The password is a placeholder. */
+/* As the spec alone says: for render and tests. Passwords and certificate are placeholders. */
 struct desired_input desired_input_default(const struct isvc *s);
 
 /* NULL: should not exist. The caller owns the result. */

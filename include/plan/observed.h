@@ -70,6 +70,22 @@ struct frozen {
     bool settling; /* spec.replicas is not ours again yet: the autoscaler may have had a last word */
 };
 
+/* What people put into the Secrets that the spec names. Owned by whoever reads them. */
+struct given {
+    bool known;            /* they were looked at */
+    struct redis_key password;
+    char *password_problem; /* a sentence; NULL: none, or no such Secret is named */
+    struct redis_cert tls;
+    char *tls_problem;
+    int64_t held_not_after_s; /* of the keys' certificate; 0: none */
+    bool same_tls, same_ca;  /* as the keys' */
+    bool held_verifies;      /* the keys' authorities verify tls.crt */
+    bool verifies_held;      /* tls.ca verifies the keys' certificate */
+    char *both_ca;           /* the authorities of both; NULL: not needed */
+};
+
+void given_done(struct given *g);
+
 struct redis_seen {
     struct latch latch;
     struct expected expected;      /* members are lent to plan_step; n_members 0: no Redis */
@@ -84,7 +100,11 @@ struct redis_seen {
     struct redis_progress progress; /* the same */
     enum secret_state secret;
     bool password_is_known;        /* by the running servers: held, or remembered */
-    const char *password;          /* what the Secret should hold; NULL: cannot be known */
+    const struct redis_keys *keys; /* what the Secret holds, or should hold at first; NULL: cannot be known */
+    const struct given *given;     /* what the Secrets that the spec names hold; NULL: not looked at */
+    const struct redis_key *fresh; /* N_REDIS_USERS new passwords, to be used at most once; NULL: none at hand */
+    uint64_t reloaded;             /* cert_hash of what every node loaded last; 0: not known */
+    int64_t file_delay_ms;         /* how long a changed Secret may take to reach the files in the pods; 0: the default */
     const char *problem;           /* of SECRET_BAD */
 };
 

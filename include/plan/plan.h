@@ -50,6 +50,20 @@ struct gate_result {
     int64_t down_since_wall_ms;
 };
 
+/* How far a change of passwords is, for status.redis.users. */
+struct redis_report_users {
+    const char *phase; /* static; NULL: nothing is under way */
+    int32_t rotation;
+};
+
+struct redis_report_cert {
+    char fingerprint[KEY_HASH_SIZE]; /* of what the nodes present; "": no TLS, or not known */
+    int64_t not_after_s;
+    const char *phase;   /* static; NULL: nothing is under way */
+    bool expires_soon;
+    char message[256]; /* why it cannot be used, or must be renewed; "" */
+};
+
 struct redis_outcome {
     bool wanted;
     bool judged;              /* verdict counts */
@@ -74,6 +88,11 @@ struct redis_outcome {
     size_t n_moves;
     struct redis_moving moving;     /* to hand in again at the next pass ... */
     struct redis_progress progress; /* ... and this */
+    bool keys_change;         /* the Secret of the plan holds ... */
+    struct redis_keys keys;   /* ... these; owned */
+    uint64_t reloading;     /* ACT_REDIS has every node load this cert_hash; 0: it does not */
+    struct redis_report_users users;
+    struct redis_report_cert certificate;
 };
 
 struct plan {

@@ -39,6 +39,7 @@ bool cert_verifies(const char *ca, const char *crt);
 /* All of both, each once. Caller frees. */
 char *cert_union(const char *ca, const char *other);
 
+int64_t cert_not_after_s(const char *crt); /* 0: no certificate */
 bool cert_fingerprint(const char *crt, char out[REDIS_FINGERPRINT_SIZE]); /* "" and false: no certificate */
 void cert_fingerprint_of(const X509 *cert, char out[REDIS_FINGERPRINT_SIZE]);
 

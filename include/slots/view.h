@@ -20,6 +20,8 @@
 
 #define VIEW_ROWS_MAX 1000
 #define VIEW_LINKS_MAX 64 /* replicas connected to one master */
+#define VIEW_USERS_MAX 64
+#define VIEW_HASHES_MAX 8
 #define NODE_ID_LEN 40
 
 enum node_flag {
@@ -59,6 +61,15 @@ struct replica_link {
     uint16_t port;
     bool online; /* state=online */
     int64_t offset, lag_s;
+};
+
+/* A line of ACL LIST. */
+struct view_user {
+    char name[64];
+    bool on, nopass;
+    char hashes[VIEW_HASHES_MAX][65]; /* SHA-256 in hex, of its passwords */
+    size_t n_hashes;
+    char *rules; /* owned; the words about commands, keys and channels, in their order */
 };
 
 enum view_reach {
@@ -106,6 +117,14 @@ struct node_view {
     uint64_t current_epoch, my_epoch;
     int migration_tasks; /* 8.4: cluster_slot_migration_active_tasks + active_trim_running */
 
+    /* ACL LIST, CONFIG GET masteruser masterauth; only when asked */
+    bool users_known;
+    struct view_user *users;
+    size_t n_users;
+    char master_user[64];
+    char master_auth[65]; /* SHA-256 in hex; "": none */
+    char login[64];       /* the user that the asker is to this node */
+
     /* CLUSTER NODES */
     struct view_row *rows;
     size_t n_rows;
@@ -125,6 +144,10 @@ int view_parse_cluster_info(const char *text, size_t len, struct node_view *v, s
 int view_parse_info(const char *text, size_t len, struct node_view *v, struct err *e) MUST_USE;
 /* A reply to MYID or MYSHARDID; out holds NODE_ID_LEN + 1. */
 int view_parse_id(const char *text, size_t len, char *out, struct err *e) MUST_USE;
+
+/* One line of ACL LIST, added to users. */
+int view_parse_user(const char *text, size_t len, struct node_view *v, struct err *e) MUST_USE;
+const struct view_user *view_user_find(const struct node_view *v, const char *name); /* lent; NULL: none */
 
 /* Checks what only the whole answer shows: one myself row, its id is MYID. */
 int view_finish(struct node_view *v, struct err *e) MUST_USE;

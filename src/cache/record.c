@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/names.h"
 #include "base/str.h"
 #include "cache/host.h"
 #include "json/owned.h"
@@ -111,6 +112,14 @@ static void read_counts(const cJSON *obj, struct record *out)
     out->desired_replicas = get_i32(obj, "status.desiredReplicas", -1);
 }
 
+static int32_t credentials_of(const cJSON *obj)
+{
+    const cJSON *v = json_member(json_at(obj, "spec.template.metadata.annotations"), ANNOTATION_CREDENTIALS);
+    int64_t n = 0;
+
+    return str_to_int(cJSON_GetStringValue(v) ? cJSON_GetStringValue(v) : "", 0, INT32_MAX, &n) ? (int32_t)n : 0;
+}
+
 bool record_from(enum child child, const cJSON *obj, struct record *out)
 {
     const char *uid = json_get_str(obj, "metadata.uid");
@@ -128,8 +137,10 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
         copy_revision(out->update_revision, json_get_str(obj, "status.updateRevision"));
     if (child == CHILD_REDIS_STATEFULSET)
         out->claim_bytes = claim_bytes(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0), "spec.resources.requests.storage");
-    if (child == CHILD_DEPLOYMENT)
+    if (child == CHILD_DEPLOYMENT) {
         out->deadline_exceeded = condition_is(obj, "Progressing", "False");
+        out->credentials = credentials_of(obj);
+    }
     if (child == CHILD_HPA) {
         out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False");
         out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");
@@ -199,7 +210,8 @@ bool record_differs(const struct record *a, const struct record *b)
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
            a->hpa_limited_by_failure != b->hpa_limited_by_failure ||
-           strcmp(a->update_revision, b->update_revision) != 0 || a->claim_bytes != b->claim_bytes;
+           a->credentials != b->credentials || strcmp(a->update_revision, b->update_revision) != 0 ||
+           a->claim_bytes != b->claim_bytes;
 }
 
 bool pod_differs(const struct pod *a, const struct pod *b)

@@ -38,7 +38,8 @@ static void on_redis(void *arg, const struct redis_result *results, size_t n, en
                      F("pod", p->members[p->plan.redis.commands.items[i].member].pod),
                      F("error", (const char *)results[i].error), F("meaning", reply_class_name(results[i].what)));
     p->apply = NULL;
-    (void)worst; /* whatever came of it, the next snapshot tells */
+    if (worst <= REPLY_ALREADY && p->plan.redis.reloading)
+        p->track->reloaded = p->plan.redis.reloading; /* the one thing that no snapshot shows */
     act_next(p);
 }
 
@@ -46,8 +47,7 @@ static void step_redis(struct pass *p)
 {
     const struct commands *cmds = &p->plan.redis.commands;
     size_t n = p->o.redis.expected.n_members;
-    AUTO_FREE struct redis_target *targets = xcalloc(n, sizeof(*targets));
-    struct redis_auth auth = { .password = p->track->password };
+    struct access a;
     struct err e;
 
     if (!ctrl_may_write(p->c)) {
@@ -55,11 +55,10 @@ static void step_redis(struct pass *p)
         pass_end(p, &e, -1);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ .ip = p->members[i].ip, .port = p->members[i].port };
+    access_init(p, &a);
     for (size_t i = 0; i < cmds->n; i++)
         metric_inc(p->c->m.redis_commands);
-    p->apply = redis_apply_start(p->c->loop, targets, n, cmds->items, cmds->n, &auth, APPLY_DEADLINE_MS, on_redis, p);
+    p->apply = redis_apply_start(p->c->loop, p->targets, n, cmds->items, cmds->n, &a.auth, APPLY_DEADLINE_MS, on_redis, p);
 }
 
 static void next(struct pass *p)

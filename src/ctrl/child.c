@@ -49,6 +49,8 @@ static void fail_child(struct pass *p, const struct err *from)
     struct err e = *from;
 
     err_wrap(&e, "%s", child_types[a->child].label);
+    if (a->child == CHILD_REDIS_SECRET)
+        p->track->password_is_doubted = true; /* it may have been written all the same */
     log_warn("action failed", F("service", p->key), F("error", (const char *)e.msg), F("then", err_kind_name(e.kind)));
     remember_failure(p, &e);
     if (act_is_passing(&e) && queue_failures(p->c->queue, p->key) < LASTING_FAILURES) {
@@ -70,6 +72,7 @@ static void remember_match(struct pass *p, const cJSON *live)
     track_set_foreign(p->track, a->child, NULL, 0);
     track_set_refused(p->track, a->child, 0, NULL, 0);
     if (a->child == CHILD_REDIS_SECRET) {
+        secret_applied(p);
         p->track->secret_read_ms = 0;
         p->track->password_is_known = true;
         if (record_from(a->child, live, track_secret_record(p->track)))

@@ -96,7 +96,7 @@ static size_t list_masters(const struct pass *p, struct move_member *list, size_
         if (!me || !(me->flags & NODE_MASTER) || p->members[i].parting)
             continue;
         at[i] = n;
-        list[n] = (struct move_member){ .at = { .ip = p->members[i].ip, .port = p->members[i].port } };
+        list[n] = (struct move_member){ .at = p->targets[i] };
         memcpy(list[n++].id, me->id, sizeof(me->id));
     }
     return n;
@@ -125,7 +125,7 @@ void move_slots(struct pass *p)
     AUTO_FREE struct move_member *masters = xcalloc(n, sizeof(*masters));
     AUTO_FREE struct move_slot *slots = xcalloc(r->n_moves, sizeof(*slots));
     AUTO_FREE size_t *at = xcalloc(n, sizeof(*at));
-    struct redis_auth auth = { .password = p->track->password };
+    struct access a;
     struct move_limits limits = { .pace = p->track->moving.pace, .deadline_ms = BATCH_MS, .grace_ms = GRACE_MS,
                                   .node_timeout_ms = p->o.redis.expected.node_timeout_ms };
     struct err e;
@@ -144,7 +144,8 @@ void move_slots(struct pass *p)
         return;
     }
     metric_inc(p->c->m.redis_commands);
-    p->move = redis_move_start(p->c->loop, masters, n_masters, slots, r->n_moves, &auth, &limits, on_moved, p);
+    access_init(p, &a);
+    p->move = redis_move_start(p->c->loop, masters, n_masters, slots, r->n_moves, &a.auth, &limits, on_moved, p);
 }
 
 static void on_functions(void *arg, const char *error)
@@ -160,17 +161,12 @@ static void on_functions(void *arg, const char *error)
     act_next(p);
 }
 
-static struct redis_target target_of(const struct pass *p, size_t member)
-{
-    return (struct redis_target){ .ip = p->members[member].ip, .port = p->members[member].port };
-}
-
 void move_functions(struct pass *p)
 {
     const struct redis_outcome *r = &p->plan.redis;
     AUTO_FREE struct redis_target *to = xcalloc(r->n_moves, sizeof(*to));
-    struct redis_target from = target_of(p, r->moves[0].source);
-    struct redis_auth auth = { .password = p->track->password };
+    struct redis_target from = p->targets[r->moves[0].source];
+    struct access a;
     struct err e;
 
     if (!ctrl_may_write(p->c)) {
@@ -179,7 +175,8 @@ void move_functions(struct pass *p)
         return;
     }
     for (size_t i = 0; i < r->n_moves; i++)
-        to[i] = target_of(p, r->moves[i].target);
+        to[i] = p->targets[r->moves[i].target];
     metric_inc(p->c->m.redis_commands);
-    p->functions = redis_functions_start(p->c->loop, &from, to, r->n_moves, &auth, FUNCTIONS_MS, on_functions, p);
+    access_init(p, &a);
+    p->functions = redis_functions_start(p->c->loop, &from, to, r->n_moves, &a.auth, FUNCTIONS_MS, on_functions, p);
 }

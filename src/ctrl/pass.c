@@ -18,6 +18,7 @@ static void free_pass(struct pass *p)
     latch_done(&p->o.redis.latch);
     views_free(p->views, p->n_views);
     settings_drop(p);
+    access_done(p);
     members_free(p->members, p->o.redis.expected.n_members);
     for (size_t i = 0; i < p->n_pods; i++)
         pod_done(&p->pods[i]);
@@ -169,7 +170,14 @@ static void decide(struct pass *p)
     p->o.volume_may_try = !t->volume_problem || p->o.now_ms - t->volume_problem_ms >= REFUSED_AGAIN_MS;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
-    p->o.redis.password = t->password;
+    p->o.redis.keys = t->keys.user[USER_APP][KEY_NOW].text ? &t->keys : NULL;
+    p->o.redis.given = t->given.known ? &t->given : NULL;
+    if (!t->fresh[0].text)
+        for (int u = 0; u < N_REDIS_USERS; u++)
+            key_generate(&t->fresh[u]);
+    p->o.redis.fresh = t->fresh;
+    p->o.redis.reloaded = t->reloaded;
+    p->o.redis.file_delay_ms = p->c->cfg.file_delay_ms;
     p->o.redis.password_is_known = t->password_is_known;
     p->o.redis.problem = t->secret_problem;
     plan_step(&p->o, &p->plan);
@@ -205,8 +213,7 @@ static bool anyone_has_an_address(const struct pass *p)
 static void probe(struct pass *p)
 {
     size_t n = p->o.redis.expected.n_members;
-    AUTO_FREE struct redis_target *targets = NULL;
-    struct redis_auth auth = { .password = p->track->password };
+    struct access a;
 
     if (p->track->secret == SECRET_BAD) {
         p->o.redis.blocked = p->track->secret_problem;
@@ -217,11 +224,10 @@ static void probe(struct pass *p)
         decide(p);
         return;
     }
-    targets = xcalloc(n, sizeof(*targets));
-    for (size_t i = 0; i < n; i++)
-        targets[i] = (struct redis_target){ .ip = p->members[i].ip, .port = p->members[i].port };
+    access_init(p, &a);
+    a.auth.ask_users = true;
     metric_inc(p->c->m.probes);
-    p->probe = redis_probe_start(p->c->loop, targets, n, &auth, PROBE_DEADLINE_MS, on_views, p);
+    p->probe = redis_probe_start(p->c->loop, p->targets, n, &a.auth, PROBE_DEADLINE_MS, on_views, p);
 }
 
 static void observe_redis(struct pass *p)
@@ -289,6 +295,7 @@ static void observe_pods(struct pass *p, const struct entry *entry)
     members_mark_volumes(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods, p->claims, p->n_claims,
                          loop_wall_ms());
     hosts_locate(p);
+    access_targets(p);
 }
 
 void pass_start(struct ctrl *c, const char *key)

@@ -27,12 +27,13 @@ static void ask(struct pass *p, const struct settings *wanted)
 {
     size_t n = p->o.redis.expected.n_members;
     AUTO_FREE struct redis_target *targets = xcalloc(n, sizeof(*targets));
-    struct redis_auth auth = { .password = p->track->password };
+    struct access a;
 
     for (size_t i = 0; i < n; i++)
         if (p->views[i].reach == REACH_OK)
-            targets[i] = (struct redis_target){ .ip = p->members[i].ip, .port = p->members[i].port };
-    p->config = redis_config_start(p->c->loop, targets, n, &auth, wanted, CONFIG_DEADLINE_MS, on_shown, p);
+            targets[i] = p->targets[i];
+    access_init(p, &a);
+    p->config = redis_config_start(p->c->loop, targets, n, &a.auth, wanted, CONFIG_DEADLINE_MS, on_shown, p);
 }
 
 void settings_look(struct pass *p, void (*then)(struct pass *p))

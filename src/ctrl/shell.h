@@ -31,9 +31,12 @@ struct refusal {
 /* What is kept of a key between passes; losing it costs a look, never a decision. */
 struct track {
     char uid[UID_SIZE];
-    char *password;         /* the last one known to work or made by us; wiped when freed */
-    bool password_is_known;   /* the servers run with it */
+    struct redis_keys keys;   /* what the Secret holds, or should; wiped when freed */
+    bool password_is_known;   /* the servers run with them */
     bool password_is_doubted; /* another led since: a Secret that is there says better */
+    struct given given;       /* what the Secrets that the spec names hold; owned */
+    struct redis_key fresh[N_REDIS_USERS]; /* made when one is needed; used up when the Secret took it */
+    uint64_t reloaded;        /* hash of the certificate and authorities that every node took; 0: none */
     enum secret_state secret;
     struct record *secret_record; /* of SECRET_HELD */
     char *secret_problem;         /* of SECRET_BAD */
@@ -114,7 +117,6 @@ void track_forget(struct ctrl *c, const char *key);
 void track_free(void *t);
 /* Another may have led meanwhile: what only the leader knows is read again. */
 void tracks_doubt(struct ctrl *c);
-void track_set_password(struct track *t, const char *password, bool known);
 struct record *track_secret_record(struct track *t); /* made when there is none yet */
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
 /* err NULL: it was taken after all. */
@@ -139,6 +141,7 @@ struct pass {
     struct isvc svc;
     bool svc_ok;
     struct member *members;
+    struct redis_target *targets; /* one per member; their names are owned */
     struct pod *pods;
     size_t n_pods;
     struct claim *claims;
@@ -183,8 +186,28 @@ void pass_end(struct pass *p, const struct err *e, int64_t again_ms);
 /* hosts.c: where the members run */
 void hosts_locate(struct pass *p);
 
-/* secret.c: reads <name>-redis, then goes on with then(p) */
+/* secret.c: reads <name>-redis and the Secrets that the spec names, then goes on with then(p) */
 void secret_read(struct pass *p, void (*then)(struct pass *p));
+void secret_applied(struct pass *p); /* the plan's keys are what the Secret holds now */
+
+/* access.c: how Redis is reached. out lends from p and its track. */
+struct access {
+    struct redis_auth auth;
+    struct redis_login others[REDIS_LOGINS_MAX - 1];
+    char service[512];
+};
+void access_init(const struct pass *p, struct access *out);
+void access_targets(struct pass *p); /* p->targets of p->members */
+void access_done(struct pass *p);
+
+/* keys.c: texts of a Secret. NULL: absent, empty, too long, not text. Caller wipes or frees. */
+char *secret_text(const cJSON *secret, const char *key, size_t max_bytes);
+char *secret_password(const cJSON *secret, const char *key); /* also NULL when not one printable word */
+void secret_wipe(char **text);
+bool keys_read(const cJSON *secret, struct redis_keys *out); /* false: no password; out is as it was */
+void cert_read(const cJSON *secret, struct redis_cert *out);
+void key_set_text(struct redis_key *k, const char *text); /* with its hash */
+void key_generate(struct redis_key *k);
 
 /* settings.c: asks the servers how they are set, when it is time, then goes on with then(p) */
 void settings_look(struct pass *p, void (*then)(struct pass *p));

@@ -1,23 +1,17 @@
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "shell.h"
 
-static void wipe(char **password)
-{
-    if (*password)
-        OPENSSL_cleanse(*password, strlen(*password));
-    free(*password);
-    *password = NULL;
-}
-
 void track_free(void *arg)
 {
     struct track *t = arg;
 
-    wipe(&t->password);
+    keys_done(&t->keys);
+    given_done(&t->given);
+    for (int u = 0; u < N_REDIS_USERS; u++)
+        key_set(&t->fresh[u], NULL, NULL);
     free(t->secret_record);
     free(t->secret_problem);
     free(t->volume_problem);
@@ -49,15 +43,6 @@ void track_forget(struct ctrl *c, const char *key)
 
     if (t)
         track_free(t);
-}
-
-void track_set_password(struct track *t, const char *password, bool known)
-{
-    char *copy = xstrdup(password);
-
-    wipe(&t->password);
-    t->password = copy;
-    t->password_is_known = known;
 }
 
 /* Most services have no Redis, hence no Secret. */

@@ -20,6 +20,11 @@ cJSON *build_child(enum child c, const struct isvc *s)
     return o;
 }
 
+bool build_uses_tls(const struct isvc *s, const struct desired_input *in)
+{
+    return in->redis_keys ? in->redis_keys->tls.crt != NULL : s->redis.tls_secret != NULL;
+}
+
 void build_selector(cJSON *spec, const struct isvc *s, const char *component)
 {
     json_put(json_obj(spec, "selector"), "matchLabels", names_selector(s, component));

@@ -9,6 +9,7 @@
 
 #define REDIS_CONF_DIR "/etc/everserve"
 #define REDIS_AUTH_DIR "/etc/everserve-auth"
+#define REDIS_POD_PASSWORD_FILE REDIS_AUTH_DIR "/password" /* of redis_user_name(USER_REPLICA) */
 #define REDIS_DATA_DIR "/data"
 #define REDIS_STOP_FILE "stop.sh"
 #define REDIS_ENTRY_DIR "/everserve"
@@ -26,7 +27,7 @@ cJSON *build_redis_pdb(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_netpol(const struct isvc *s, const struct desired_input *in);
 
 /* The template of the serving pods: labels, annotations, spec. */
-cJSON *build_serving_pod(const struct isvc *s);
+cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
 
 /* apiVersion, kind, metadata with name, labels and owner. */
 cJSON *build_child(enum child c, const struct isvc *s);
@@ -49,10 +50,13 @@ void build_container_security(cJSON *container);
 /* The program of ours that a Redis container starts through: what brings it into the pod, and the command's
  * front, up to the server's own. redis_fence.c */
 void build_redis_entry(const struct isvc *s, const struct desired_input *in, cJSON *pod);
-void build_redis_fence(const struct isvc *s, cJSON *command);
+void build_redis_fence(const struct isvc *s, bool tls, cJSON *command);
+
+/* Does this cluster speak TLS? What its Secret holds decides; the spec only before there is one. */
+bool build_uses_tls(const struct isvc *s, const struct desired_input *in);
 
 /* A master hands over before its pod ends: the script in the ConfigMap, and the container's preStop that runs it. */
-void build_redis_stop(cJSON *config_data);
+void build_redis_stop(bool tls, cJSON *config_data);
 void build_redis_stop_hook(cJSON *container);
 
 /* <name>-redis. */

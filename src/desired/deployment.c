@@ -28,6 +28,6 @@ cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
     json_int(spec, "progressDeadlineSeconds", s->predictor.progress_deadline_s);
     build_selector(spec, s, COMPONENT_PREDICTOR);
     add_strategy(s, spec);
-    json_put(spec, "template", build_serving_pod(s));
+    json_put(spec, "template", build_serving_pod(s, in));
     return o;
 }

@@ -16,6 +16,20 @@ static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct de
     [CHILD_REDIS_NETPOL] = build_redis_netpol,
 };
 
+static const char placeholder[] = "placeholder-the-operator-generates-one";
+static const char placeholder_pem[] = "placeholder-the-operator-copies-it";
+#define PLACEHOLDER (char *)placeholder
+#define PLACEHOLDER_PEM (char *)placeholder_pem
+#define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000" /* nobody has its password */
+#define PLACEHOLDER_KEY { { PLACEHOLDER, NO_HASH }, { NULL, "" }, { NULL, "" } }
+#define PLACEHOLDER_USERS { PLACEHOLDER_KEY, PLACEHOLDER_KEY, PLACEHOLDER_KEY }
+
+static const struct redis_keys plain = { .user = PLACEHOLDER_USERS };
+static const struct redis_keys with_tls = {
+    .user = PLACEHOLDER_USERS,
+    .tls = { PLACEHOLDER_PEM, PLACEHOLDER_PEM, PLACEHOLDER_PEM, "" },
+};
+
 struct desired_input desired_input_default(const struct isvc *s)
 {
     return (struct desired_input){
@@ -25,7 +39,7 @@ struct desired_input desired_input_default(const struct isvc *s)
         .redis_may_disrupt = true,
         .redis_nodes = s->redis.nodes,
         .redis_entrypoint = EVERSERVE_IMAGE,
-        .redis_password = "placeholder-the-operator-generates-one",
+        .redis_keys = s->redis.tls_secret ? &with_tls : &plain,
     };
 }
 

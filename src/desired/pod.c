@@ -10,6 +10,8 @@ enum {
     START_FAILURES = 360,  /* half an hour: large models load slowly, and killing them never helps */
 };
 
+#define REDIS_CA_VOLUME "everserve-redis-ca"
+#define REDIS_CA_DIR "/etc/everserve-redis"
 #define MODEL_VOLUME "everserve-model"
 
 /* Members of spec.predictor that are ours; all others are the pod spec's. */
@@ -96,6 +98,27 @@ static void add_redis_env(const struct isvc *s, cJSON *container)
     build_env(env, "REDIS_HOSTS", hosts);
 }
 
+/* A file, not a variable: it follows the Secret while the container runs. */
+static void add_redis_ca(const struct isvc *s, cJSON *spec, cJSON *containers)
+{
+    char secret[ISVC_NAME_MAX + 8];
+    cJSON *volume = json_push_obj(json_arr(spec, "volumes")), *file, *c, *mount;
+
+    build_redis_name(s, secret);
+    json_str(volume, "name", REDIS_CA_VOLUME);
+    json_str(json_obj(volume, "secret"), "secretName", secret);
+    file = json_push_obj(json_arr(json_obj(volume, "secret"), "items"));
+    json_str(file, "key", "ca.crt");
+    json_str(file, "path", "ca.crt");
+    cJSON_ArrayForEach(c, containers) {
+        mount = json_push_obj(json_arr(c, "volumeMounts"));
+        json_str(mount, "name", REDIS_CA_VOLUME);
+        json_str(mount, "mountPath", REDIS_CA_DIR);
+        json_bool(mount, "readOnly", true);
+        build_env(json_arr(c, "env"), "REDIS_CA_FILE", REDIS_CA_DIR "/ca.crt");
+    }
+}
+
 static void add_env(const struct isvc *s, cJSON *containers)
 {
     char port[16];
@@ -174,7 +197,7 @@ static cJSON *labels_of(const struct isvc *s)
     return labels;
 }
 
-cJSON *build_serving_pod(const struct isvc *s)
+cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in)
 {
     cJSON *pod = json_new_obj(), *meta = json_obj(pod, "metadata");
     cJSON *spec = pod_spec_of(s->predictor.spec);
@@ -182,11 +205,15 @@ cJSON *build_serving_pod(const struct isvc *s)
 
     json_put(meta, "labels", labels_of(s));
     json_put_dup(meta, "annotations", json_member(s->predictor.spec, "annotations"));
+    if (s->redis.present && in->redis_keys && in->redis_keys->rotation)
+        json_fmt(json_obj(meta, "annotations"), ANNOTATION_CREDENTIALS, "%d", (int)in->redis_keys->rotation);
     json_put(pod, "spec", spec);
     add_port(s, first);
     add_probes(s, first);
     add_drain(first);
     add_env(s, containers);
+    if (s->redis.present && build_uses_tls(s, in))
+        add_redis_ca(s, spec, containers);
     add_model(s, spec, first);
     add_accelerator(s, spec, first);
     if (!json_has(spec, "terminationGracePeriodSeconds"))

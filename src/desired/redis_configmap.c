@@ -4,7 +4,6 @@ enum { CONF_BYTES_MAX = 128 << 10 };
 
 static const char fixed[] =
     "# Written by everserve. Settings of your own belong into spec.redis.config.\n"
-    "port 6379\n"
     "bind * -::*\n"
     /* the password and the NetworkPolicy protect; protected mode would only refuse the other pods */
     "protected-mode no\n"
@@ -21,6 +20,20 @@ static const char fixed[] =
     "cluster-replica-validity-factor 10\n"
     /* until the operator has seen it in sync: whoever starts has an old copy or none */
     "cluster-replica-no-failover yes\n";
+
+/* Clients are known by their password, not by a certificate: each of them would need a key of its own. On the
+ * bus a server asks for the other's certificate whatever tls-auth-clients says. Redirections name hosts, because
+ * no certificate holds a pod's address. */
+static const char with_tls[] =
+    "port 0\n"
+    "tls-port 6379\n"
+    "tls-replication yes\n"
+    "tls-cluster yes\n"
+    "tls-auth-clients no\n"
+    "tls-cert-file " REDIS_TLS_DIR "/tls.crt\n"
+    "tls-key-file " REDIS_TLS_DIR "/tls.key\n"
+    "tls-ca-cert-file " REDIS_TLS_DIR "/ca.crt\n"
+    "cluster-preferred-endpoint-type hostname\n";
 
 static void add_persistence(struct buf *b, const struct isvc_redis *r)
 {
@@ -58,16 +71,16 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
 {
     cJSON *o = build_child(CHILD_REDIS_CONFIGMAP, s);
     AUTO_BUF struct buf b;
-    (void)in;
 
     buf_init(&b, CONF_BYTES_MAX);
     buf_str(&b, fixed);
+    buf_str(&b, build_uses_tls(s, in) ? with_tls : "port 6379\n");
     add_persistence(&b, &s->redis);
     add_replication(&b, &s->redis);
     add_memory(&b, &s->redis);
     add_user(&b, &s->redis);
     buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
     json_str(json_obj(o, "data"), "redis.conf", buf_text(&b));
-    build_redis_stop(json_obj(o, "data"));
+    build_redis_stop(build_uses_tls(s, in), json_obj(o, "data"));
     return o;
 }

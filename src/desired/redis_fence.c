@@ -25,7 +25,7 @@ void build_redis_entry(const struct isvc *s, const struct desired_input *in, cJS
 /* A master that lost its memory and is back before anybody noticed is still the master, and its replicas copy
  * its emptiness: entry/fence.h. The same for every persistence and any number of replicas, so that changing
  * those does not change more of the pod than it has to. */
-void build_redis_fence(const struct isvc *s, cJSON *command)
+void build_redis_fence(const struct isvc *s, bool tls, cJSON *command)
 {
     static const char *const modes[] = {
         [REDIS_APPEND_ONLY] = "AppendOnly", [REDIS_SNAPSHOT] = "Snapshot", [REDIS_NO_PERSISTENCE] = "None",
@@ -39,5 +39,13 @@ void build_redis_fence(const struct isvc *s, cJSON *command)
     json_push_str(command, modes[s->redis.persistence]);
     json_push_str(command, "--cli");
     json_push_str(command, s->redis.is_valkey ? "valkey-cli" : "redis-cli");
+    json_push_str(command, "--user");
+    json_push_str(command, redis_user_name(USER_REPLICA));
+    json_push_str(command, "--password-file");
+    json_push_str(command, REDIS_POD_PASSWORD_FILE);
+    if (tls) {
+        json_push_str(command, "--tls");
+        json_push_str(command, REDIS_TLS_DIR);
+    }
     json_push_str(command, "--");
 }

@@ -4,7 +4,7 @@
 
 #include "build.h"
 
-enum { TEXT_BYTES_MAX = 1 << 16 };
+enum { TEXT_BYTES_MAX = 1 << 20 };
 
 static void put_base64(cJSON *data, const char *key, const char *text)
 {
@@ -52,40 +52,90 @@ static void add_escaped(struct buf *b, const char *s)
     }
 }
 
-static void put_auth(cJSON *data, const char *password)
+/* user default on #hash #hash rules... The hashes of every age: a server that starts in the middle of a change
+ * takes the same passwords as those that run. */
+static void add_user(struct buf *b, const struct redis_keys *k, enum redis_user u)
+{
+    const char *const *rule = redis_user_rules(u);
+
+    buf_fmt(b, "user %s on", redis_user_name(u));
+    for (int a = 0; a < N_KEY_AGES; a++)
+        if (k->user[u][a].text)
+            buf_fmt(b, " #%s", k->user[u][a].sha256);
+    for (; *rule; rule++)
+        buf_fmt(b, " %s", *rule);
+    buf_str(b, "\n");
+}
+
+static void put_auth(cJSON *data, const struct redis_keys *k)
 {
     AUTO_BUF struct buf b;
 
     buf_init(&b, TEXT_BYTES_MAX);
-    buf_str(&b, "requirepass ");
-    add_quoted(&b, password);
-    buf_str(&b, "masterauth ");
-    add_quoted(&b, password);
+    for (int u = 0; u < N_REDIS_USERS; u++)
+        add_user(&b, k, (enum redis_user)u);
+    buf_str(&b, "user " REDIS_PROBE_USER " on nopass");
+    for (const char *const *rule = redis_probe_rules(); *rule; rule++)
+        buf_fmt(&b, " %s", *rule);
+    buf_fmt(&b, "\nmasteruser %s\nmasterauth ", redis_user_name(USER_REPLICA));
+    add_quoted(&b, k->user[USER_REPLICA][KEY_NOW].text);
     put_base64(data, "auth.conf", buf_text(&b));
 }
 
-static void put_url(cJSON *data, const struct isvc *s, const char *password)
+static void put_url(cJSON *data, const struct isvc *s, const struct redis_keys *k)
 {
     AUTO_BUF struct buf b;
 
     buf_init(&b, TEXT_BYTES_MAX);
-    buf_str(&b, "redis://:");
-    add_escaped(&b, password);
+    buf_str(&b, k->tls.crt ? "rediss://:" : "redis://:");
+    add_escaped(&b, k->user[USER_APP][KEY_NOW].text);
     buf_fmt(&b, "@%s-redis.%s.svc:%d/0", s->name, s->ns, REDIS_PORT);
     put_base64(data, "url", buf_text(&b));
 }
 
+static void put_number(cJSON *data, const char *key, int64_t n)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lld", (long long)n);
+    if (n)
+        put_base64(data, key, text);
+}
+
+static void put_tls(cJSON *data, const struct redis_cert *c)
+{
+    if (!c->crt)
+        return;
+    put_base64(data, "tls.crt", c->crt);
+    put_base64(data, "tls.key", c->key);
+    put_base64(data, "ca.crt", c->ca);
+}
+
+static void put_passwords(cJSON *data, const struct redis_keys *k)
+{
+    for (int u = 0; u < N_REDIS_USERS; u++)
+        for (int a = 0; a < N_KEY_AGES; a++)
+            if (k->user[u][a].text)
+                put_base64(data, redis_key_name((enum redis_user)u, (enum key_age)a), k->user[u][a].text);
+}
+
 cJSON *build_redis_secret(const struct isvc *s, const struct desired_input *in)
 {
+    const struct redis_keys *k = in->redis_keys;
     cJSON *o, *data;
 
-    if (!in->redis_password)
+    if (!k)
         return NULL;
     o = build_child(CHILD_REDIS_SECRET, s);
     json_str(o, "type", "Opaque");
     data = json_obj(o, "data");
-    put_base64(data, "password", in->redis_password);
-    put_url(data, s, in->redis_password);
-    put_auth(data, in->redis_password);
+    put_passwords(data, k);
+    put_url(data, s, k);
+    put_auth(data, k);
+    put_tls(data, &k->tls);
+    put_number(data, "rotation", k->rotation);
+    put_number(data, "since", k->since_ms);
+    if (k->rotate)
+        put_base64(data, "rotate", k->rotate);
     return o;
 }

@@ -49,23 +49,27 @@ static cJSON *add_probe(cJSON *c, const char *key, int period_s, int timeout_s, 
     return json_arr(json_obj(probe, "exec"), "command");
 }
 
-/* The password reaches the probes through REDISCLI_AUTH: arguments can be read by every process of the node.
+/* The probes' user may say PING and nothing else, and takes any password: a rotation cannot break a probe. Nor can a
+ * certificate that has expired: a server that lives is not killed for it, so theirs is the one place that does not look.
  *
  * Ready means that this server answers, not that the cluster is well. Were readiness tied to the cluster's
  * state, a cluster not yet formed would never be ready, and one lost shard would take all nodes out of
  * service and block every eviction. The slot verdict is the operator's, and guards what it does itself. */
-static void add_probes(const struct isvc *s, cJSON *c)
+static void add_probes(const struct isvc *s, cJSON *c, bool tls)
 {
-    const char *cli = s->redis.is_valkey ? "valkey-cli" : "redis-cli";
+    AUTO_FREE char *ping = xasprintf("REDISCLI_AUTH=none %s%s --user " REDIS_PROBE_USER " ping",
+                                     s->redis.is_valkey ? "valkey-cli" : "redis-cli", tls ? " --tls --insecure" : "");
+    AUTO_FREE char *ready = xasprintf("%s | grep -q PONG", ping);
     cJSON *command = add_probe(c, "readinessProbe", 2, 3, 3);
 
     json_push_str(command, "sh");
     json_push_str(command, "-c");
-    json_push_str(command, s->redis.is_valkey ? "valkey-cli ping | grep -q PONG" : "redis-cli ping | grep -q PONG");
+    json_push_str(command, ready);
     /* any answer is a sign of life, also that it still loads its data */
     command = add_probe(c, "livenessProbe", 10, 5, 6);
-    json_push_str(command, cli);
-    json_push_str(command, "ping");
+    json_push_str(command, "sh");
+    json_push_str(command, "-c");
+    json_push_str(command, ping);
     json_int(json_member(c, "livenessProbe"), "initialDelaySeconds", 20);
 }
 
@@ -79,29 +83,36 @@ void build_mount(cJSON *c, const char *name, const char *path, bool read_only)
         json_bool(m, "readOnly", true);
 }
 
-static void add_command(const struct isvc *s, cJSON *c)
+static void add_command(const struct isvc *s, cJSON *c, bool tls)
 {
     const char *server = s->redis.is_valkey ? "valkey-server" : "redis-server";
+    AUTO_FREE char *host = xasprintf("$(POD_NAME).%s-redis.%s.svc", s->name, s->ns);
     cJSON *command;
 
     command = json_arr(c, "command");
-    build_redis_fence(s, command);
+    build_redis_fence(s, tls, command);
     json_push_str(command, server);
     json_push_str(command, REDIS_CONF_DIR "/redis.conf");
     /* the address changes with every restart, so it cannot stand in the file */
     json_push_str(command, "--cluster-announce-ip");
     json_push_str(command, "$(POD_IP)");
+    if (!tls)
+        return;
+    json_push_str(command, "--cluster-announce-hostname");
+    json_push_str(command, host);
 }
 
-static void add_container(const struct isvc *s, cJSON *pod, const char *secret)
+static void add_container(const struct isvc *s, cJSON *pod, const char *secret, bool tls)
 {
     cJSON *c = json_push_obj(json_arr(pod, "containers")), *p, *env;
 
     json_str(c, "name", "redis");
     json_str(c, "image", s->redis.image);
-    add_command(s, c);
+    add_command(s, c, tls);
     env = json_arr(c, "env");
     build_env_field(env, "POD_IP", "status.podIP");
+    if (tls)
+        build_env_field(env, "POD_NAME", "metadata.name");
     build_env_secret(env, "REDISCLI_AUTH", secret, "password");
     p = json_push_obj(json_arr(c, "ports"));
     json_str(p, "name", "redis");
@@ -112,18 +123,40 @@ static void add_container(const struct isvc *s, cJSON *pod, const char *secret)
     json_int(p, "containerPort", REDIS_BUS_PORT);
     json_str(p, "protocol", "TCP");
     json_put_dup(c, "resources", json_member(s->redis.spec, "resources"));
-    add_probes(s, c);
+    add_probes(s, c, tls);
     build_redis_stop_hook(c);
     build_container_security(c);
     build_mount(c, "data", REDIS_DATA_DIR, false);
     build_mount(c, "config", REDIS_CONF_DIR, true);
     build_mount(c, "auth", REDIS_AUTH_DIR, true);
     build_mount(c, "entry", REDIS_ENTRY_DIR, true);
+    if (tls)
+        build_mount(c, "tls", REDIS_TLS_DIR, true);
 }
 
-static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret)
+static void add_file(cJSON *source, const char *key, const char *path)
 {
-    cJSON *list = json_arr(pod, "volumes"), *v, *file;
+    cJSON *file = json_push_obj(json_arr(source, "items"));
+
+    json_str(file, "key", key);
+    json_str(file, "path", path);
+}
+
+static void add_tls_volume(cJSON *list, const char *secret)
+{
+    static const char *const files[] = { "tls.crt", "tls.key", "ca.crt" };
+    cJSON *v = json_push_obj(list);
+
+    json_str(v, "name", "tls");
+    json_str(json_obj(v, "secret"), "secretName", secret);
+    json_int(json_obj(v, "secret"), "defaultMode", SECRET_MODE);
+    for (size_t i = 0; i < COUNT(files); i++)
+        add_file(json_obj(v, "secret"), files[i], files[i]);
+}
+
+static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret, bool tls)
+{
+    cJSON *list = json_arr(pod, "volumes"), *v;
 
     v = json_push_obj(list);
     json_str(v, "name", "config");
@@ -132,9 +165,10 @@ static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret)
     json_str(v, "name", "auth");
     json_str(json_obj(v, "secret"), "secretName", secret);
     json_int(json_obj(v, "secret"), "defaultMode", SECRET_MODE);
-    file = json_push_obj(json_arr(json_obj(v, "secret"), "items"));
-    json_str(file, "key", "auth.conf");
-    json_str(file, "path", "auth.conf");
+    add_file(json_obj(v, "secret"), "auth.conf", "auth.conf");
+    add_file(json_obj(v, "secret"), redis_key_name(USER_REPLICA, KEY_NOW), "password");
+    if (tls)
+        add_tls_volume(list, secret);
     if (!s->redis.ephemeral)
         return;
     v = json_push_obj(list);
@@ -198,8 +232,8 @@ cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input 
     json_int(pod, "terminationGracePeriodSeconds", GRACE_S);
     add_security(pod);
     add_placement(s, pod);
-    add_container(s, pod, name);
-    add_volumes(s, pod, name);
+    add_container(s, pod, name, build_uses_tls(s, in));
+    add_volumes(s, pod, name, build_uses_tls(s, in));
     build_redis_entry(s, in, pod);
     build_canonical_pod(pod);
     if (!s->redis.ephemeral)

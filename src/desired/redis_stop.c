@@ -7,9 +7,13 @@
  * the whole service is being deleted, or there is nobody to hand over to. */
 static const char script[] =
     "# Written by everserve: a master hands over before it ends.\n"
-    /* a pod of the image before finds the script of the image that comes */
-    "cli=$(command -v valkey-cli || command -v redis-cli)\n"
-    "ask() { timeout 2 \"$cli\" \"$@\" 2>/dev/null | tr -d '\\r'; }\n"
+    /* a pod of the image before finds the script of the image that comes; one of the release before has no such file */
+    "cli=$(command -v valkey-cli || command -v redis-cli) as=\n"
+    "if [ -r " REDIS_POD_PASSWORD_FILE " ]; then\n"
+    "  REDISCLI_AUTH=$(cat " REDIS_POD_PASSWORD_FILE ") as='--user %4$s'\n"
+    "  export REDISCLI_AUTH\n"
+    "fi\n"
+    "ask() { timeout 2 \"$cli\" $as%1$s \"$@\" 2>/dev/null | tr -d '\\r'; }\n"
     "is_master() {\n"
     "  said=$(ask info replication)\n"
     "  case $said in *role:master*state=online*) ;; *) return 1 ;; esac\n"
@@ -20,8 +24,8 @@ static const char script[] =
     "  ask -h \"${best#* }\" cluster failover >/dev/null\n"
     "}\n"
     "n=0\n"
-    "while [ $n -lt %1$d ] && is_master; do\n"
-    "  [ $n -ne %2$d ] || hand_over\n"
+    "while [ $n -lt %2$d ] && is_master; do\n"
+    "  [ $n -ne %3$d ] || hand_over\n"
     "  sleep 0.5\n"
     "  n=$((n + 1))\n"
     "done\n"
@@ -34,12 +38,13 @@ enum {
     SCRIPT_BYTES_MAX = 4096,
 };
 
-void build_redis_stop(cJSON *config_data)
+void build_redis_stop(bool tls, cJSON *config_data)
 {
     AUTO_BUF struct buf b;
 
     buf_init(&b, SCRIPT_BYTES_MAX);
-    buf_fmt(&b, script, TRIES, OPERATOR_TRIES);
+    buf_fmt(&b, script, tls ? " --tls --cacert " REDIS_TLS_DIR "/ca.crt" : "", TRIES, OPERATOR_TRIES,
+            redis_user_name(USER_REPLICA));
     json_str(config_data, REDIS_STOP_FILE, buf_text(&b));
 }
 

@@ -79,6 +79,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
 
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0)
         return true; /* held by the gate */
+    if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
+        return true; /* TLS and the number of the password are in its template: guessing would roll it */
     if (c == CHILD_HPA && w->o->svc->predictor.autoscaled && (!dep || dep->owns_replicas))
         return true; /* replicas are handed over first: two writers would fight */
     if (!child_types[c].of_redis || !w->p->redis.wanted)
@@ -90,7 +92,7 @@ static bool is_left_alone(const struct walk *w, enum child c)
     if (!w->o->svc->redis.present)
         return true; /* removed from the spec while it may hold data: nothing is deleted */
     /* without a password no pod may start: it would be open to everybody */
-    return !w->in.redis_password;
+    return !w->in.redis_keys;
 }
 
 static enum verdict_of_rule check_child(struct walk *w, enum child c)

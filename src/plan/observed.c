@@ -47,6 +47,16 @@ void latch_done(struct latch *l)
     *l = (struct latch){ 0 };
 }
 
+void given_done(struct given *g)
+{
+    key_set(&g->password, NULL, NULL);
+    cert_done(&g->tls);
+    free(g->password_problem);
+    free(g->tls_problem);
+    free(g->both_ca);
+    *g = (struct given){ 0 };
+}
+
 static const struct pod *find_pod(const struct pod *pods, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)

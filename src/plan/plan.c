@@ -37,7 +37,7 @@ static const struct rule {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
     { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
-    { "redis-entry", rule_redis_entry },
+    { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, { "redis-entry", rule_redis_entry },
     { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
@@ -141,6 +141,7 @@ void plan_done(struct plan *p)
     for (size_t i = 0; i < p->n_actions; i++)
         cJSON_Delete(p->actions[i].body);
     commands_done(&p->redis.commands);
+    keys_done(&p->redis.keys);
     form_plan_done(&p->redis.plan);
     resize_plan_done(&p->redis.resize);
     free(p->redis.moves);

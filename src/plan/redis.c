@@ -174,26 +174,6 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
     return r->bootstrapped ? heal(w) : form(w);
 }
 
-enum verdict_of_rule rule_redis_secret(struct walk *w)
-{
-    const struct redis_seen *seen = &w->o->redis;
-
-    if (!w->p->redis.wanted)
-        return RULE_PASS;
-    walk_look_again(w, SECRET_AGAIN_MS);
-    if (seen->secret == SECRET_BAD)
-        return walk_stall(w, RULE_HOLD, "RedisSecretUnusable", "%s", seen->problem);
-    if (seen->secret == SECRET_UNKNOWN)
-        return walk_say(w, RULE_HOLD, "RedisSecretUnread", "%s",
-                        seen->problem ? seen->problem : "the Secret of Redis was not read yet");
-    if (seen->secret == SECRET_ABSENT && w->p->redis.bootstrapped && !seen->password_is_known)
-        return walk_stall(w, RULE_HOLD, "RedisSecretLost",
-                          "Secret %s-redis is gone and its password with it: restore the Secret, key password",
-                          w->o->name);
-    w->in.redis_password = seen->password;
-    return RULE_PASS;
-}
-
 enum verdict_of_rule rule_redis_ready(struct walk *w)
 {
     static const char *const reasons[] = {

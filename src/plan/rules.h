@@ -42,7 +42,12 @@ enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
 enum verdict_of_rule rule_redis_resize(struct walk *w); /* redis_resize.c */
-enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis.c */
+/* What was put into the Secret has reached the files of every pod by now. */
+bool walk_files_have_followed(const struct walk *w); /* redis_secret.c */
+
+enum verdict_of_rule rule_redis_secret(struct walk *w); /* redis_secret.c */
+enum verdict_of_rule rule_redis_users(struct walk *w);  /* redis_users.c */
+enum verdict_of_rule rule_redis_tls(struct walk *w);    /* redis_users.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
 enum verdict_of_rule rule_redis_entry(struct walk *w);  /* redis_entry.c */
 enum verdict_of_rule rule_redis_settings(struct walk *w); /* redis_settings.c */

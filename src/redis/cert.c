@@ -142,6 +142,15 @@ static int64_t seconds_of(const ASN1_TIME *t)
     return ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+int64_t cert_not_after_s(const char *crt)
+{
+    STACK_OF(X509) *list = read_certs(crt);
+    int64_t s = sk_X509_num(list) > 0 ? seconds_of(X509_get0_notAfter(sk_X509_value(list, 0))) : 0;
+
+    free_certs(list);
+    return s;
+}
+
 static int check_times(const struct cert_facts *f, int64_t now_s, struct err *e)
 {
     char when[32];

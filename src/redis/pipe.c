@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,10 @@
 
 #define TAG_AUTH ((void *)(intptr_t)-1)
 
+struct login {
+    char *user, *password; /* user NULL: the default user */
+};
+
 struct pipe {
     redisAsyncContext *ac; /* NULL once it is gone */
     SSL *ssl;              /* the connection's; NULL without TLS */
@@ -20,6 +25,8 @@ struct pipe {
     struct pipe_job job;
     int deadline_ms;
     size_t n_sent, n_answered;
+    struct login logins[REDIS_LOGINS_MAX]; /* in the order they are tried */
+    size_t n_logins, login;
     enum pipe_result early; /* found before the loop ran */
     char why[160];
 };
@@ -27,6 +34,12 @@ struct pipe {
 static void pipe_close(struct pipe *p)
 {
     redisAsyncContext *ac = TAKE(p->ac);
+
+    for (size_t i = 0; i < p->n_logins; i++) {
+        OPENSSL_cleanse(p->logins[i].password, strlen(p->logins[i].password));
+        free(p->logins[i].password);
+        free(p->logins[i].user);
+    }
 
     if (ac) {
         ac->data = NULL; /* its callbacks find nobody home */
@@ -128,6 +141,32 @@ static void show(struct pipe *p)
     p->job.on_shown(p->job.arg, fingerprint);
 }
 
+static void send_auth(struct pipe *p)
+{
+    const struct login *l = &p->logins[p->login];
+    const char *argv[] = { "AUTH", l->user, l->password };
+
+    if (!l->user) {
+        argv[1] = l->password;
+        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 2, argv, NULL);
+    } else {
+        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 3, argv, NULL);
+    }
+}
+
+static void welcome(struct pipe *p)
+{
+    const char *user = p->n_logins ? p->logins[p->login].user : NULL;
+
+    if (p->job.on_login)
+        p->job.on_login(p->job.arg, user ? user : "default");
+}
+
+static bool is_unknown_user(const redisReply *reply)
+{
+    return str_has_prefix(reply->str, "WRONGPASS") || str_has_prefix(reply->str, "ERR AUTH");
+}
+
 static void on_auth(redisAsyncContext *ac, void *r, void *tag)
 {
     struct pipe *p = ac->data;
@@ -136,14 +175,20 @@ static void on_auth(redisAsyncContext *ac, void *r, void *tag)
     (void)tag;
     if (!p)
         return;
-    if (reply)
-        show(p);
-    if (!reply)
+    if (!reply) {
         on_lost(p, ac);
-    else if (reply->type == REDIS_REPLY_ERROR)
-        pipe_end(p, PIPE_DENIED, reply->str);
-    else
+        return;
+    }
+    show(p);
+    if (reply->type != REDIS_REPLY_ERROR) {
+        welcome(p);
         send_more(p);
+    } else if (is_unknown_user(reply) && p->login + 1 < p->n_logins) {
+        p->login++;
+        send_auth(p);
+    } else {
+        pipe_end(p, PIPE_DENIED, reply->str);
+    }
 }
 
 static void on_reply(redisAsyncContext *ac, void *r, void *tag)
@@ -164,16 +209,20 @@ static void on_reply(redisAsyncContext *ac, void *r, void *tag)
         send_more(p);
 }
 
-static void send_auth(struct pipe *p, const struct redis_auth *auth)
+static void add_login(struct pipe *p, const char *user, const char *password)
 {
-    const char *argv[] = { "AUTH", auth->user, auth->password };
+    if (str_empty(password) || p->n_logins == REDIS_LOGINS_MAX)
+        return;
+    p->logins[p->n_logins++] = (struct login){ user ? xstrdup(user) : NULL, xstrdup(password) };
+}
 
-    if (!auth->user) {
-        argv[1] = auth->password;
-        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 2, argv, NULL);
-    } else {
-        redisAsyncCommandArgv(p->ac, on_auth, TAG_AUTH, 3, argv, NULL);
-    }
+static void add_logins(struct pipe *p, const struct redis_auth *auth)
+{
+    if (!auth)
+        return;
+    add_login(p, auth->user, auth->password);
+    for (size_t i = 0; i < auth->n_others; i++)
+        add_login(p, auth->others[i].user, auth->others[i].password);
 }
 
 static bool fail_early(struct pipe *p, enum pipe_result what, const char *why)
@@ -227,14 +276,15 @@ struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const str
                         int deadline_ms, const struct pipe_job *job)
 {
     struct pipe *p = xcalloc(1, sizeof(*p));
-    bool has_password = auth && !str_empty(auth->password);
 
+    add_logins(p, auth);
     p->job = *job;
     p->deadline_ms = deadline_ms;
     p->deadline = loop_timer_new(l, on_deadline, p);
-    if (pipe_connect(p, l, to, auth, tls) && has_password)
-        send_auth(p, auth);
-    if (!p->why[0] && !(has_password && job->one_by_one))
+    if (pipe_connect(p, l, to, auth, tls) && p->n_logins)
+        send_auth(p);
+    /* what is asked goes with the password, unless another may have to be tried first */
+    if (!p->why[0] && (!p->n_logins || (p->n_logins == 1 && !job->one_by_one)))
         send_more(p);
     loop_timer_set(p->deadline, p->why[0] ? 0 : deadline_ms);
     return p;

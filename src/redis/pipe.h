@@ -29,6 +29,7 @@ struct pipe_job {
     /* The i-th command; returns its argument count. argv is room for COMMAND_ARGS_MAX pointers. */
     size_t (*command)(void *arg, size_t i, const char **argv);
     bool (*on_reply)(void *arg, size_t i, const redisReply *reply); /* false: enough */
+    void (*on_login)(void *arg, const char *user); /* who we are to it; NULL: nobody asks */
     void (*on_shown)(void *arg, const char *fingerprint); /* of the node's certificate; NULL: nobody asks */
     void (*on_end)(void *arg, enum pipe_result result, const char *why);
 };

@@ -1,5 +1,6 @@
 #include "redis/probe.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,20 +8,23 @@
 #include "base/str.h"
 #include "redis/pipe.h"
 
-enum question { ASK_MYID, ASK_SHARD, ASK_CLUSTER, ASK_NODES, ASK_INFO, N_QUESTIONS };
+enum question { ASK_MYID, ASK_SHARD, ASK_CLUSTER, ASK_NODES, ASK_INFO, ASK_USERS, ASK_MASTER, N_QUESTIONS };
 
-static const char *const questions[N_QUESTIONS][3] = {
+static const char *const questions[N_QUESTIONS][4] = {
     [ASK_MYID] = { "CLUSTER", "MYID" },     [ASK_SHARD] = { "CLUSTER", "MYSHARDID" },
     [ASK_CLUSTER] = { "CLUSTER", "INFO" },  [ASK_NODES] = { "CLUSTER", "NODES" },
     /* Several section names at once are understood since 7.0 only. */
     [ASK_INFO] = { "INFO" },
+    /* only when asked */
+    [ASK_USERS] = { "ACL", "LIST" },
+    [ASK_MASTER] = { "CONFIG", "GET", "masteruser", "masterauth" },
 };
 
 struct asked {
     struct redis_probe *probe;
     struct node_view *view;
     struct pipe *pipe; /* NULL when it has ended */
-    size_t n_answered;
+    size_t n_answered, n_asked;
 };
 
 struct redis_probe {
@@ -37,7 +41,7 @@ static size_t question(void *arg, size_t i, const char **argv)
     size_t n = 0;
 
     (void)arg;
-    for (; n < 3 && questions[i][n]; n++)
+    for (; n < COUNT(questions[i]) && questions[i][n]; n++)
         argv[n] = questions[i][n];
     return n;
 }
@@ -62,9 +66,64 @@ static int understand(enum question q, const redisReply *r, struct node_view *v,
     case ASK_CLUSTER: return view_parse_cluster_info(r->str, r->len, v, e);
     case ASK_NODES: return view_parse_nodes(r->str, r->len, v, e);
     case ASK_INFO: return view_parse_info(r->str, r->len, v, e);
+    case ASK_USERS:
+    case ASK_MASTER:
     case N_QUESTIONS: break;
     }
     return err_set(e, ERR_BUG, "no such question");
+}
+
+static bool is_text(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_VERB || r->type == REDIS_REPLY_STATUS;
+}
+
+static void hash_text(const char *text, size_t len, char out[65])
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    out[0] = '\0';
+    if (!len || !EVP_Digest(text, len, md, &n, EVP_sha256(), NULL))
+        return;
+    for (unsigned i = 0; i < n; i++)
+        snprintf(out + 2 * i, 3, "%02x", md[i]);
+}
+
+static bool understand_users(const redisReply *r, struct node_view *v)
+{
+    struct err e;
+
+    for (size_t i = 0; i < r->elements; i++)
+        if (!is_text(r->element[i]) || view_parse_user(r->element[i]->str, r->element[i]->len, v, &e) < 0)
+            return false;
+    return true;
+}
+
+/* name, value, name, value; of the password only its hash is kept */
+static bool understand_master(const redisReply *r, struct node_view *v)
+{
+    for (size_t i = 0; i + 1 < r->elements; i += 2) {
+        const redisReply *name = r->element[i], *value = r->element[i + 1];
+
+        if (!is_text(name) || !is_text(value))
+            return false;
+        if (str_eq(name->str, "masteruser"))
+            snprintf(v->master_user, sizeof(v->master_user), "%s", value->str);
+        else if (str_eq(name->str, "masterauth"))
+            hash_text(value->str, value->len, v->master_auth);
+    }
+    return true;
+}
+
+/* A node that does not say who may do what is judged all the same. */
+static bool on_right(struct asked *a, enum question q, const redisReply *r)
+{
+    bool is_list = r->type == REDIS_REPLY_ARRAY || r->type == REDIS_REPLY_MAP;
+
+    a->view->users_known = is_list && (q == ASK_USERS ? understand_users(r, a->view)
+                                                      : a->view->users_known && understand_master(r, a->view));
+    return true;
 }
 
 static bool on_reply(void *arg, size_t i, const redisReply *r)
@@ -73,6 +132,8 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
     struct err e = { 0 };
 
     a->n_answered++;
+    if (i >= ASK_USERS)
+        return on_right(a, (enum question)i, r);
     if (r->type == REDIS_REPLY_ERROR) {
         if (i == ASK_SHARD && !is_denied(r->str))
             return true; /* before 7.2 there are no shard ids */
@@ -80,11 +141,18 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
                                : str_has_prefix(r->str, "LOADING") ? REACH_LOADING
                                                                        : REACH_NONE, r->str);
     }
-    if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_VERB && r->type != REDIS_REPLY_STATUS)
+    if (!is_text(r))
         return refuse(a->view, REACH_NONE, "a reply of a wrong type");
     if (understand((enum question)i, r, a->view, &e) < 0)
         return refuse(a->view, REACH_NONE, e.msg);
     return true;
+}
+
+static void on_login(void *arg, const char *user)
+{
+    struct asked *a = arg;
+
+    snprintf(a->view->login, sizeof(a->view->login), "%s", user);
 }
 
 static void on_shown(void *arg, const char *fingerprint)
@@ -114,7 +182,7 @@ static void on_end(void *arg, enum pipe_result result, const char *why)
     a->view->refused = result == PIPE_REFUSED;
     if (result != PIPE_OK)
         refuse(a->view, result == PIPE_DENIED ? REACH_DENIED : REACH_NONE, why);
-    else if (a->n_answered == N_QUESTIONS && !a->view->error[0]) {
+    else if (a->n_answered == a->n_asked && !a->view->error[0]) {
         if (view_finish(a->view, &e) < 0)
             refuse(a->view, REACH_NONE, e.msg);
         else
@@ -133,10 +201,12 @@ static void start_one(struct redis_probe *p, size_t i, struct loop *l, const str
                       const struct redis_auth *auth, SSL_CTX *tls, int deadline_ms)
 {
     struct asked *a = &p->asked[i];
-    struct pipe_job job = { .arg = a, .n_commands = N_QUESTIONS, .command = question, .on_reply = on_reply,
-                            .on_shown = on_shown, .on_end = on_end };
+    size_t n = auth && auth->ask_users ? N_QUESTIONS : ASK_USERS;
+    struct pipe_job job = { .arg = a, .n_commands = n, .command = question, .on_reply = on_reply,
+                            .on_login = on_login, .on_shown = on_shown, .on_end = on_end };
 
     a->probe = p;
+    a->n_asked = n;
     a->view = &p->views[i];
     view_init(a->view);
     snprintf(a->view->address, sizeof(a->view->address), strchr(to->ip ? to->ip : "", ':') ? "[%.60s]:%u" : "%.60s:%u",

@@ -94,6 +94,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_stalled(&l, o, next, p);
     add_redis(&l, o, p);
     add_resize(&l, o, p);
+    if (flips(o, next, "RedisCertificateValid", "False"))
+        add(&l, true, "RedisCertificateExpiring", "CheckCertificate", p->redis.certificate.message);
     if (flips(o, next, "ScalingHeld", "True"))
         add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
     if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))

@@ -119,6 +119,36 @@ static const char *all_is_well(const struct redis_outcome *r)
     return advice[0] ? advice : "every slot is covered and every view agrees";
 }
 
+static void put_users(const struct plan *p, cJSON *out)
+{
+    const struct redis_report_users *u = &p->redis.users;
+    cJSON *users;
+
+    if (!u->phase && !u->rotation)
+        return;
+    users = json_obj(out, "users");
+    json_int(users, "rotation", u->rotation);
+    json_str(users, "phase", u->phase ? u->phase : "Done");
+}
+
+static void put_certificate(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct redis_report_cert *c = &p->redis.certificate;
+    cJSON *out;
+    char when[32];
+
+    if (!c->not_after_s)
+        return;
+    put_condition(o, status,
+                  &(struct condition){ "RedisCertificateValid", !c->expires_soon, false, c->expires_soon ? "Expiring" : "Valid",
+                                       c->expires_soon ? c->message : "the certificate is valid for two weeks at least" });
+    out = json_obj(json_obj(status, "redis"), "certificate");
+    str_rfc3339(c->not_after_s * 1000, false, when);
+    json_str(out, "notAfter", when);
+    if (c->fingerprint[0])
+        json_str(out, "fingerprint", c->fingerprint);
+}
+
 static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct redis_outcome *r = &p->redis;
@@ -147,6 +177,8 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
     }
     if (r->plan.n_seats)
         json_put(out, "plan", form_plan_json(&r->plan));
+    put_users(p, out);
+    put_certificate(o, p, status);
     if (r->roll.pod[0])
         json_put(out, "roll", roll_plan_json(&r->roll));
     json_put(out, "resize", resize_plan_json(&r->resize));

@@ -162,9 +162,9 @@ class Redis:
                               env={**os.environ, "REDIS_PASSWORD": self.password, "REDISCLI_AUTH": self.password})
 
     def is_master(self, pod):
-        answer = subprocess.run(["redis-cli", "-h", pod["status"]["podIP"], "role"], text=True, capture_output=True,
+        answer = subprocess.run(["redis-cli", "-h", pod["status"]["podIP"], "info", "replication"], text=True, capture_output=True,
                                 timeout=5, env={**os.environ, "REDISCLI_AUTH": self.password})
-        return answer.stdout.startswith("master")
+        return "role:master" in answer.stdout
 
     def some_master(self):
         return next(p for p in self.pods() if p.get("status", {}).get("podIP") and self.is_master(p))

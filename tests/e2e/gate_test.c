@@ -31,14 +31,14 @@ static const char isvc_what[] = "inferenceservices/fraud";
 /* A connection to the first master that owns slots; closed by the caller. id: of itself. */
 static redisContext *master_of_slot(struct e2e *t, unsigned slot)
 {
-    const char *password = redis_password(t, "fraud");
+    const char *admin = redis_admin(t, "fraud");
     struct redis_pods pods;
 
     redis_pods_get(t, "fraud", &pods);
     for (int i = 0; i < pods.n; i++) {
         struct timeval patience = { 2, 0 };
         redisContext *c = redisConnectWithTimeout(pods.ips[i], 6379, patience);
-        redisReply *r = c && !c->err ? redisCommand(c, "AUTH %s", password) : NULL;
+        redisReply *r = c && !c->err ? redisCommand(c, admin) : NULL;
         if (r)
             freeReplyObject(r);
         r = c && !c->err ? redisCommand(c, "CLUSTER NODES") : NULL;
@@ -68,14 +68,17 @@ static void tell(struct e2e *t, redisContext *c, const char *command)
 
 static void tell_all(struct e2e *t, const char *command)
 {
-    const char *password = redis_password(t, "fraud");
+    const char *admin = redis_admin(t, "fraud");
     struct redis_pods pods;
 
     redis_pods_get(t, "fraud", &pods);
     for (int i = 0; i < pods.n; i++) {
         struct timeval patience = { 2, 0 };
         redisContext *c = redisConnectWithTimeout(pods.ips[i], 6379, patience);
-        tell(t, c, e2e_fmt(t, "AUTH %s", password));
+        tell(t, c, admin);
+        /* not even the operator may take slots away */
+        tell(t, c, "ACL SETUSER tester on >tester ~* &* +@all");
+        tell(t, c, "AUTH tester tester");
         tell(t, c, command);
         redisFree(c);
     }

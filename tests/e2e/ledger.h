@@ -69,7 +69,10 @@ struct redis_pods {
     int n;
 };
 void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out);
-const char *redis_password(struct e2e *t, const char *service);
+const char *redis_secret(struct e2e *t, const char *service, const char *key); /* a text of its Secret; "": none */
+const char *redis_password(struct e2e *t, const char *service); /* of applications */
+/* "AUTH everserve ...": what applications may not do, the operator's user may. Lent. */
+const char *redis_admin(struct e2e *t, const char *service);
 
 /* "8.0.2", of the first pod that answers (Valkey's own, not the Redis that it claims to be); NULL: none. Lent. */
 const char *redis_version(struct e2e *t, const char *service);

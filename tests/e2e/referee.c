@@ -24,14 +24,24 @@ static void decode_base64(const char *text, char *out, size_t size)
     out[n] = 0;
 }
 
-const char *redis_password(struct e2e *t, const char *service)
+const char *redis_secret(struct e2e *t, const char *service, const char *key)
 {
-    char plain[256] = "";
+    char plain[1024] = "";
     const cJSON *secret = e2e_get(t, e2e_fmt(t, "secrets/%s-redis", service));
-    const char *text = json_get_str(secret, "data.password");
+    const char *text = cJSON_GetStringValue(json_member(json_member(secret, "data"), key));
 
     decode_base64(text ? text : "", plain, sizeof(plain));
     return e2e_fmt(t, "%s", plain);
+}
+
+const char *redis_password(struct e2e *t, const char *service)
+{
+    return redis_secret(t, service, "password");
+}
+
+const char *redis_admin(struct e2e *t, const char *service)
+{
+    return e2e_fmt(t, "AUTH everserve %s", redis_secret(t, service, "operator-password"));
 }
 
 void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out)
@@ -52,7 +62,7 @@ void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out)
     }
 }
 
-static redisContext *connect_to(const char *ip, const char *password)
+static redisContext *connect_to(const char *ip, const char *admin)
 {
     struct timeval patience = { 1, 0 };
     redisContext *c = redisConnectWithTimeout(ip, 6379, patience);
@@ -62,7 +72,7 @@ static redisContext *connect_to(const char *ip, const char *password)
         return NULL;
     }
     redisSetTimeout(c, patience);
-    redisReply *r = password[0] ? redisCommand(c, "AUTH %s", password) : NULL;
+    redisReply *r = redisCommand(c, admin);
     if (r)
         freeReplyObject(r);
     return c;
@@ -80,13 +90,13 @@ static bool owns_slots(const char *nodes)
 
 void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out)
 {
-    const char *password = redis_password(t, service);
+    const char *admin = redis_admin(t, service);
     struct redis_pods pods;
 
     out->n_masters = out->n_replicas = 0;
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n; i++) {
-        redisContext *c = connect_to(pods.ips[i], password);
+        redisContext *c = connect_to(pods.ips[i], admin);
         redisReply *r = c ? redisCommand(c, "CLUSTER NODES") : NULL;
         if (r && r->str && owns_slots(r->str))
             snprintf(out->masters[out->n_masters++], sizeof(out->masters[0]), "%s", pods.names[i]);
@@ -127,7 +137,7 @@ static redisReply *ask_words(redisContext *c, char *command)
 
 const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands)
 {
-    redisContext *c = ip ? connect_to(ip, redis_password(t, service)) : NULL;
+    redisContext *c = ip ? connect_to(ip, redis_admin(t, service)) : NULL;
     const char *text = NULL;
     char *rest = NULL;
     AUTO_FREE char *copy = xstrdup(commands);
@@ -144,12 +154,12 @@ const char *redis_ask(struct e2e *t, const char *service, const char *ip, const 
 
 const char *redis_version(struct e2e *t, const char *service)
 {
-    const char *password = redis_password(t, service), *version = NULL;
+    const char *admin = redis_admin(t, service), *version = NULL;
     struct redis_pods pods;
 
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n && !version; i++) {
-        redisContext *c = connect_to(pods.ips[i], password);
+        redisContext *c = connect_to(pods.ips[i], admin);
         redisReply *r = c ? redisCommand(c, "INFO server") : NULL;
         const char *at = r && r->str ? strstr(r->str, "valkey_version:") : NULL;
         at = at || !r || !r->str ? at : strstr(r->str, "redis_version:");
@@ -172,13 +182,13 @@ const char *redis_master_pod(struct e2e *t, const char *service)
 
 bool referee_is_content(struct e2e *t, const char *service, const char **out)
 {
-    const char *password = redis_password(t, service), *words = "no Redis pod answers";
+    const char *password = redis_password(t, service), *admin = redis_admin(t, service), *words = "no Redis pod answers";
     struct redis_pods pods;
     int code = 1;
 
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n; i++) {
-        redisContext *c = connect_to(pods.ips[i], password);
+        redisContext *c = connect_to(pods.ips[i], admin);
         if (!c)
             continue;
         redisFree(c);

@@ -13,7 +13,16 @@
 
 #define HEAD "apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\nmetadata: { name: x, namespace: d }\n"
 #define PLAIN HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: {} }"
+#define WANTS_TLS HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: { tls: { secretName: t } } }"
 #define SCALED HEAD "spec: { predictor: { maxReplicas: 9, containers: [{ image: m }] } }"
+
+#define HASH "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7"
+#define USERS(p) { { { (char *)p, HASH } }, { { (char *)"of-the-operator", HASH } }, { { (char *)"of-replicas", HASH } } }
+static const struct redis_keys hunter = { .user = USERS("hunter2") };
+static const struct redis_keys odd = { .user = USERS("a b/@:\"\\\n") };
+static const struct redis_keys secure = { .user = USERS("hunter2"),
+                                          .tls = { (char *)"CERT", (char *)"KEY", (char *)"CA", HASH } };
+static const struct redis_keys turned = { .user = USERS("hunter2"), .rotation = 2 };
 
 static const struct row {
     const char *name;
@@ -47,18 +56,36 @@ static const struct row {
     { "Redis pods may not be disrupted", PLAIN, { 0 }, CHILD_REDIS_PDB, "spec.maxUnavailable", "0" },
     { "no Redis, no StatefulSet", SCALED, { 0 }, CHILD_REDIS_STATEFULSET, NULL, NULL },
     { "Redis nodes as told", PLAIN, { .redis_nodes = 6 }, CHILD_REDIS_STATEFULSET, "spec.replicas", "6" },
-    { "the server starts through the fence, and its command holds no secret", PLAIN, { .redis_password = "hunter2" },
+    { "the server starts through the fence, and its command holds no secret", PLAIN, { .redis_keys = &hunter },
       CHILD_REDIS_STATEFULSET, "spec.template.spec.containers.0.command",
-      "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\",\"--\","
+      "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\",\"--user\",\"replica\",\"--password-file\",\"/etc/everserve-auth/password\",\"--\","
       "\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\"]" },
     { "the fence knows what a server without a disk comes back with",
       HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: { persistence: None } }", { 0 }, CHILD_REDIS_STATEFULSET,
       "spec.template.spec.containers.0.command.5", "\"None\"" },
     { "the fence comes from the image that was chosen", PLAIN, { .redis_entrypoint = "mine:1" }, CHILD_REDIS_STATEFULSET,
       "spec.template.spec.initContainers.0.image", "\"mine:1\"" },
+    { "TLS is what the Secret holds, whatever the spec says", PLAIN, { .redis_keys = &secure }, CHILD_REDIS_STATEFULSET,
+      "spec.template.spec.containers.0.command",
+      "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\","
+      "\"--user\",\"replica\",\"--password-file\",\"/etc/everserve-auth/password\",\"--tls\",\"/etc/everserve-tls\",\"--\","
+      "\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\","
+      "\"--cluster-announce-hostname\",\"$(POD_NAME).x-redis.d.svc\"]" },
+    { "nor does the spec alone switch it on", WANTS_TLS, { .redis_keys = &hunter }, CHILD_REDIS_STATEFULSET,
+      "spec.template.spec.volumes.3", NULL },
+    { "an expired certificate kills no server", PLAIN, { .redis_keys = &secure }, CHILD_REDIS_STATEFULSET,
+      "spec.template.spec.containers.0.livenessProbe.exec.command.2",
+      "\"REDISCLI_AUTH=none redis-cli --tls --insecure --user probe ping\"" },
+    { "applications find the authority in a file", PLAIN, { .redis_keys = &secure }, CHILD_DEPLOYMENT,
+      "spec.template.spec.containers.0.volumeMounts.0.mountPath", "\"/etc/everserve-redis\"" },
+    { "a URL that says TLS", PLAIN, { .redis_keys = &secure }, CHILD_REDIS_SECRET, "data.url",
+      /* rediss://:hunter2@x-redis.d.svc:6379/0 */
+      "\"cmVkaXNzOi8vOmh1bnRlcjJAeC1yZWRpcy5kLnN2Yzo2Mzc5LzA=\"" },
+    { "pods learn of a new password by its number", PLAIN, { .redis_keys = &turned }, CHILD_DEPLOYMENT,
+      "spec.template.metadata.annotations", "{\"everserve.dev/redis-credentials\":\"2\"}" },
     { "no Secret without a password", PLAIN, { 0 }, CHILD_REDIS_SECRET, NULL, NULL },
-    { "the password", PLAIN, { .redis_password = "hunter2" }, CHILD_REDIS_SECRET, "data.password", "\"aHVudGVyMg==\"" },
-    { "a password with everything in it, in the URL", PLAIN, { .redis_password = "a b/@:\"\\\n" }, CHILD_REDIS_SECRET, "data.url",
+    { "the password", PLAIN, { .redis_keys = &hunter }, CHILD_REDIS_SECRET, "data.password", "\"aHVudGVyMg==\"" },
+    { "a password with everything in it, in the URL", PLAIN, { .redis_keys = &odd }, CHILD_REDIS_SECRET, "data.url",
       /* redis://:a%20b%2F%40%3A%22%5C%0A@x-redis.d.svc:6379/0 */
       "\"cmVkaXM6Ly86YSUyMGIlMkYlNDAlM0ElMjIlNUMlMEFAeC1yZWRpcy5kLnN2Yzo2Mzc5LzA=\"" },
     { "no model volume unless asked for", PLAIN, { 0 }, CHILD_DEPLOYMENT, "spec.template.spec.volumes", NULL },
@@ -113,7 +140,7 @@ static void the_password_is_nowhere_else(void **state)
 
     decode(PLAIN, &s);
     in = desired_input_default(&s);
-    in.redis_password = "hunter2";
+    in.redis_keys = &hunter;
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *child = desired_child((enum child)c, &s, &in);
         AUTO_FREE char *text = child ? json_print(child) : xstrdup("");
@@ -129,7 +156,7 @@ static void the_template_depends_on_the_spec_alone(void **state)
 {
     const struct desired_input a = { .replicas = 1 };
     const struct desired_input b = { .replicas = -1, .hpa_min = 7, .hpa_max = 9, .hold_down = true, .redis_nodes = 12,
-                                     .redis_password = "p", .redis_may_disrupt = true };
+                                     .redis_keys = &hunter, .redis_may_disrupt = true };
     struct isvc s;
     (void)state;
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "keys.h"
 #include "base/str.h"
 #include "json/owned.h"
 #include "json/yaml.h"
@@ -209,7 +210,7 @@ static void observe(struct world *w)
     w->o.redis.expected.n_members = 6;
     w->o.redis.secret = w->known[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
     w->o.redis.password_is_known = true;
-    w->o.redis.password = "secret";
+    w->o.redis.keys = &test_keys;
 }
 
 /* As plan_step, but what Redis is like is given. */

@@ -9,6 +9,7 @@
 #ifndef TESTS_STAGE_H
 #define TESTS_STAGE_H
 
+#include "keys.h"
 #include "../slots/world_move.h"
 #include "base/str.h"
 #include "json/owned.h"
@@ -99,7 +100,7 @@ static inline void observe_redis(struct stage *s)
     r->moving = s->moving;
     r->progress = s->progress;
     r->secret = s->exists[CHILD_REDIS_SECRET] ? SECRET_HELD : SECRET_ABSENT;
-    r->password = "secret";
+    r->keys = &test_keys;
     r->password_is_known = s->knows_password;
 }
 
