@@ -166,8 +166,8 @@ static int n_set(struct e2e *t, const char *key, const char *value)
     redis_pods_get(t, "fraud", &pods);
     for (int i = 0; i < pods.n; i++) {
         const char *out = NULL;
-        const char *argv[] = { "redis-cli", "-h", pods.ips[i], "-a", redis_password(t, "fraud"), "--no-auth-warning",
-                               "config", "get", key, NULL };
+        const char *argv[] = { "redis-cli", "-h", pods.ips[i], "--user", "everserve", "-a",
+                               redis_secret(t, "fraud", "operator-password"), "--no-auth-warning", "config", "get", key, NULL };
 
         n += e2e_run(t, argv, NULL, &out) == 0 && strstr(out, e2e_fmt(t, "%s\n%s\n", key, value));
     }
