@@ -1,6 +1,7 @@
 /*
- * Edges: a master dies in the middle of its replica's first copy (T3), the operator's clock jumps (T17),
- * releases are mixed in one cluster (T18). Under the ledger. Needs simulated nodes.
+ * Edges: a master dies in the middle of its replica's first copy (T3), a majority is away and returns in
+ * either order (T9), functions and users on masters that are new (T15), the operator's clock jumps (T17), releases
+ * are mixed in one cluster (T18). Under the ledger. Needs simulated nodes.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -99,6 +100,80 @@ static void killed_in_first_copy(struct e2e *t)
 static void away_in_first_copy(struct e2e *t)
 {
     first_copy_cut_short(t, "pause", 6 * NODE_TIMEOUT_MS);
+}
+
+/* --- T9 --- */
+
+/* Not dead, only away: nobody may take their place while nobody can vote. When the first is back its vote counts, and
+ * the other's replica is elected, without what it was not told in the last moments. */
+static void majority_returns(struct e2e *t, int first)
+{
+    struct witness v = { 0 };
+    struct redis_nodes n;
+
+    witness_bring_up(t, operation_service);
+    witness_start(t, &v);
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 500);
+    redis_nodes_get(t, "fraud", &n);
+    int64_t from_ms = loop_now_ms();
+    pod_fault(t, n.masters[0], "pause");
+    pod_fault(t, n.masters[1], "pause");
+    witness_for(t, &v, 3 * NODE_TIMEOUT_MS);
+    pod_fault(t, n.masters[first], "null");
+    witness_for(t, &v, NODE_TIMEOUT_MS);
+    pod_fault(t, n.masters[!first], "null");
+    witness_recovery(t, &v, RECOVERY_S);
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
+}
+
+static void first_returns_first(struct e2e *t)
+{
+    majority_returns(t, 0);
+}
+
+static void second_returns_first(struct e2e *t)
+{
+    majority_returns(t, 1);
+}
+
+/* --- T15 --- */
+
+static const char library[] = "FUNCTION LOAD #!lua\001name=riddle\n"
+                              "redis.register_function('answer',function()\001return\00142\001end)";
+
+static bool all_answer(struct e2e *t, int n_masters, const char **why)
+{
+    struct redis_nodes n;
+
+    redis_nodes_get(t, "fraud", &n);
+    if (n.n_masters != n_masters)
+        return *why = "another number of masters", false;
+    for (int i = 0; i < n.n_masters; i++) {
+        const char *said = redis_ask(t, "fraud", ip_of(t, n.masters[i]), "FCALL answer 0");
+        if (!str_eq(said, "42"))
+            return *why = e2e_fmt(t, "%s says %s", n.masters[i], said ? said : "nothing"), false;
+    }
+    return true;
+}
+
+static void functions_everywhere(struct e2e *t)
+{
+    struct redis_nodes n;
+    struct redis_pods then;
+    const char *why = NULL;
+
+    witness_bring_up(t, operation_service);
+    ledger_start(t, "fraud");
+    redis_nodes_get(t, "fraud", &n);
+    for (int i = 0; i < n.n_masters; i++)
+        redis_ask(t, "fraud", ip_of(t, n.masters[i]), library);
+    E2E_CHECK(t, all_answer(t, 3, &why), NULL, "before: %s", why);
+    redis_pods_get(t, "fraud", &then);
+    operation_shards.begin(t, 0);
+    operation_wait_over(t, &operation_shards, 0, &then, "with functions");
+    E2E_CHECK(t, all_answer(t, 4, &why), NULL, "after 3 became 4 shards: %s", why);
+    witness_check_ledger(t, 0, 0);
 }
 
 /* --- T17 --- */
@@ -245,7 +320,10 @@ static void mixed(struct e2e *t)
 static const struct e2e_row tests[] = {
     PLAIN("T3: a master is killed in the middle of its replica's first copy", killed_in_first_copy),
     PLAIN("T3: a master stands still in the middle of its replica's first copy", away_in_first_copy),
+    PLAIN("T15: functions on a master that is new", functions_everywhere),
     PLAIN("T17: the operator's clock jumps back and forth", clock_jumps),
+    { { "T9: two of three masters are away, the first returns first", first_returns_first, NEEDS | NEEDS_TIME }, NULL },
+    { { "T9: two of three masters are away, the second returns first", second_returns_first, NEEDS | NEEDS_TIME }, NULL },
     MIX("T18: Redis 7.0 and 8.0 in one cluster", 0),
     MIX("T18: Redis 8.0 and 8.6 in one cluster", 1),
     MIX("T18: Redis 7.0 and Valkey 8.1 in one cluster", 2),

@@ -130,8 +130,11 @@ static redisReply *ask_words(redisContext *c, char *command)
     char *rest = NULL;
     int n = 0;
 
-    for (char *w = strtok_r(command, " ", &rest); w && n < (int)COUNT(argv); w = strtok_r(NULL, " ", &rest))
+    for (char *w = strtok_r(command, " ", &rest); w && n < (int)COUNT(argv); w = strtok_r(NULL, " ", &rest)) {
+        for (char *hidden = w; (hidden = strchr(hidden, '\001')); )
+            *hidden = ' ';
         argv[n++] = w;
+    }
     return n ? redisCommandArgv(c, n, argv, NULL) : NULL;
 }
 
