@@ -115,8 +115,4 @@ const char *verdict_why(const struct verdict *v);
 /* The same of those that only inform, which concern no state: what somebody should see to. */
 const char *verdict_advice(const struct verdict *v);
 
-/* The state, then one line per predicate: number, name, yes or NO, evidence. settled: P14 as well,
- * which a single look cannot tell. */
-void verdict_render(const struct verdict *v, bool settled, struct buf *out);
-
 #endif

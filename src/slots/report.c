@@ -171,6 +171,7 @@ static void add_predicates(const struct report_look *l, const struct merged *m, 
         o = json_push_obj(list);
         json_str(o, "number", predicate_number((enum predicate)p));
         json_str(o, "name", predicate_name((enum predicate)p));
+        json_str(o, "says", predicate_says((enum predicate)p));
         json_bool(o, "holds", l->v->holds[p]);
         json_str(o, "evidence", l->v->holds[p] ? fact : l->v->evidence[p]);
     }

@@ -199,13 +199,3 @@ const char *verdict_advice(const struct verdict *v)
             return v->evidence[p];
     return "";
 }
-
-void verdict_render(const struct verdict *v, bool settled, struct buf *out)
-{
-    buf_fmt(out, "%s: %d of %d slots served, %d masters, %d replicas in sync, %d of %d members answer%s%s\n",
-            redis_state_name(v->state), v->slots_ok, SLOT_COUNT, v->n_masters, v->n_replicas, v->n_reachable,
-            v->n_members, v->version[0] ? v->is_valkey ? ", Valkey " : ", Redis " : "", v->version);
-    for (size_t p = 0; p < (settled ? N_PREDICATES : P_SETTLED); p++)
-        buf_fmt(out, "  %-4s %-10s %-4s %s\n", predicates[p].number, predicates[p].name,
-                v->holds[p] ? "yes" : "NO", v->holds[p] ? predicates[p].says : v->evidence[p]);
-}
