@@ -48,7 +48,7 @@ LIBS        = $(HIREDIS_LIBS) $(PKG_LIBS) -lm
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all sim unit clean help deps test lint install fuzz fuzz-run demo e2e bench
+.PHONY: all sim unit clean help deps test lint install fuzz fuzz-run demo e2e bench bench-redis
 all: $(B)/everserve $(B)/everserve-entry
 
 help:
@@ -61,6 +61,7 @@ help:
 	@echo "make e2e          the scenarios against the cluster that KUBECONFIG names"
 	@echo "make bench        measure; see docs/benchmarks.md"
 	@echo "make install      both programs into DESTDIR, PREFIX=$(PREFIX)"
+	@echo "make bench-redis  moving slots beside redis-cli, failover, healing; BENCH_KEYS=1000000"
 	@echo "make deps         Debian packages, and what Debian 12 lacks into build/deps"
 	@echo "Settings: B=folder CC=compiler SAN=address,undefined V=1"
 
@@ -141,12 +142,13 @@ PRELOAD   := $(B)/tests/e2e/preload.so
 $(PRELOAD): tests/e2e/preload/preload.c
 	@mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -fPIC -shared $< -ldl -o $@
 BENCHES   := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+REDIS_BENCHES := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/redis/*_bench.c))
 $(B)/libe2e.a: $(E2E_PARTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
-$(E2E_TESTS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libe2e.a $(ALL_LIBS) | $(PRELOAD)
+$(E2E_TESTS) $(BENCHES) $(REDIS_BENCHES): $(B)/%: $(B)/%.o $(B)/libe2e.a $(ALL_LIBS) | $(PRELOAD)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $< -Wl,--start-group $(B)/libe2e.a $(ALL_LIBS) -Wl,--end-group $(LIBS) -lcmocka -o $@
-$(E2E_PARTS) $(E2E_TESTS:%=%.o) $(BENCHES:%=%.o): ALL_CFLAGS += -Itests
+$(E2E_PARTS) $(E2E_TESTS:%=%.o) $(BENCHES:%=%.o) $(REDIS_BENCHES:%=%.o): ALL_CFLAGS += -Itests
 
 # --- what people run; these fetch packages when some are missing
 deps:
@@ -181,6 +183,9 @@ e2e: all sim $(E2E_TESTS)
 
 bench: all sim $(BENCHES)
 	tests/bench/run
+
+bench-redis: $(REDIS_BENCHES)
+	@for b in $^; do $$b || exit 1; done
 
 clean:
 	rm -rf build-*

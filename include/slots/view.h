@@ -72,6 +72,21 @@ struct view_user {
     char *rules; /* owned; the words about commands, keys and channels, in their order */
 };
 
+/* A migration that servers carry out by themselves: CLUSTER MIGRATION STATUS (Redis 8.4), CLUSTER
+ * GETSLOTMIGRATIONS (Valkey 9). */
+enum job_state { JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELED };
+
+#define VIEW_JOBS_MAX 32
+
+struct view_job {
+    char id[NODE_ID_LEN + 1];
+    bool importing; /* false: from this node */
+    enum job_state state;
+    char source[NODE_ID_LEN + 1], target[NODE_ID_LEN + 1];
+    struct slot_set slots;
+    char message[160]; /* why it failed, as the server says; printable */
+};
+
 enum view_reach {
     REACH_NONE = 0, /* not asked, or no answer: refused, timeout, broken */
     REACH_DENIED,   /* NOAUTH, WRONGPASS, NOPERM */
@@ -115,7 +130,12 @@ struct node_view {
     int slots_assigned, slots_ok, slots_pfail, slots_fail;
     int known_nodes, size;
     uint64_t current_epoch, my_epoch;
-    int migration_tasks; /* 8.4: cluster_slot_migration_active_tasks + active_trim_running */
+    int migration_tasks; /* running: cluster_slot_migration_active_tasks + active_trim_running, or jobs_running */
+
+    /* the running ones first, then the newest of those that have ended; at most VIEW_JOBS_MAX */
+    struct view_job *jobs;
+    size_t n_jobs;
+    int jobs_running; /* all of them */
 
     /* ACL LIST, CONFIG GET masteruser masterauth; only when asked */
     bool users_known;
@@ -148,6 +168,17 @@ int view_parse_id(const char *text, size_t len, char *out, struct err *e) MUST_U
 /* One line of ACL LIST, added to users. */
 int view_parse_user(const char *text, size_t len, struct node_view *v, struct err *e) MUST_USE;
 const struct view_user *view_user_find(const struct node_view *v, const char *name); /* lent; NULL: none */
+
+/* Which list of migrations it has, by its version: INFO comes first. */
+enum view_jobs_kind { JOBS_NONE, JOBS_REDIS, JOBS_VALKEY };
+enum view_jobs_kind view_jobs_kind(const struct node_view *v);
+
+struct view_pair {
+    const char *key, *value; /* lent; no NUL at their end */
+    size_t key_len, value_len;
+};
+/* One item of that list, a map in pairs. */
+int view_add_job(struct node_view *v, const struct view_pair *pairs, size_t n, struct err *e) MUST_USE;
 
 /* Checks what only the whole answer shows: one myself row, its id is MYID. */
 int view_finish(struct node_view *v, struct err *e) MUST_USE;

@@ -59,6 +59,11 @@ static void pipe_end(struct pipe *p, enum pipe_result result, const char *why)
     job.on_end(job.arg, result, text);
 }
 
+void pipe_add(struct pipe *p, size_t n)
+{
+    p->job.n_commands += n;
+}
+
 void pipe_cancel(struct pipe *p)
 {
     if (!p)

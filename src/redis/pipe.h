@@ -39,6 +39,7 @@ struct pipe;
 /* tls from tls_new, or NULL. */
 struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const struct redis_auth *auth, SSL_CTX *tls,
                         int deadline_ms, const struct pipe_job *job);
+void pipe_add(struct pipe *p, size_t n); /* from on_reply: so many commands more */
 void pipe_cancel(struct pipe *p); /* no further calls; NULL is fine */
 
 #endif

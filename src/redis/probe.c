@@ -25,6 +25,7 @@ struct asked {
     struct node_view *view;
     struct pipe *pipe; /* NULL when it has ended */
     size_t n_answered, n_asked;
+    size_t n_first; /* without the question after INFO, where the version has it: migrations */
 };
 
 struct redis_probe {
@@ -36,11 +37,26 @@ struct redis_probe {
     void *arg;
 };
 
+static size_t question_jobs(const struct node_view *v, const char **argv)
+{
+    static const char *const redis[] = { "CLUSTER", "MIGRATION", "STATUS", "ALL" };
+    static const char *const valkey[] = { "CLUSTER", "GETSLOTMIGRATIONS" };
+
+    if (v->is_valkey) {
+        memcpy(argv, valkey, sizeof(valkey));
+        return COUNT(valkey);
+    }
+    memcpy(argv, redis, sizeof(redis));
+    return COUNT(redis);
+}
+
 static size_t question(void *arg, size_t i, const char **argv)
 {
+    const struct asked *a = arg;
     size_t n = 0;
 
-    (void)arg;
+    if (i == a->n_first)
+        return question_jobs(a->view, argv);
     for (; n < COUNT(questions[i]) && questions[i][n]; n++)
         argv[n] = questions[i][n];
     return n;
@@ -126,12 +142,43 @@ static bool on_right(struct asked *a, enum question q, const redisReply *r)
     return true;
 }
 
+/* A map of texts and numbers, as a list of pairs; numbers are of no interest. */
+static int understand_job(const redisReply *r, struct node_view *v, struct err *e)
+{
+    struct view_pair pairs[32];
+    size_t n = 0;
+
+    if ((r->type != REDIS_REPLY_ARRAY && r->type != REDIS_REPLY_MAP) || r->elements % 2)
+        return err_set(e, ERR_INVALID, "slot migrations: not a list of maps");
+    for (size_t i = 0; i + 1 < r->elements && n < COUNT(pairs); i += 2)
+        if (is_text(r->element[i]) && is_text(r->element[i + 1]))
+            pairs[n++] = (struct view_pair){ r->element[i]->str, r->element[i + 1]->str, r->element[i]->len,
+                                             r->element[i + 1]->len };
+    return view_add_job(v, pairs, n, e);
+}
+
+static bool on_jobs(struct asked *a, const redisReply *r)
+{
+    struct err e = { 0 };
+
+    if (r->type == REDIS_REPLY_ERROR)
+        return refuse(a->view, is_denied(r->str) ? REACH_DENIED : REACH_NONE, r->str);
+    if (r->type != REDIS_REPLY_ARRAY)
+        return refuse(a->view, REACH_NONE, "a reply of a wrong type");
+    for (size_t i = 0; i < r->elements; i++)
+        if (understand_job(r->element[i], a->view, &e) < 0)
+            return refuse(a->view, REACH_NONE, e.msg);
+    return true;
+}
+
 static bool on_reply(void *arg, size_t i, const redisReply *r)
 {
     struct asked *a = arg;
     struct err e = { 0 };
 
     a->n_answered++;
+    if (i == a->n_first)
+        return on_jobs(a, r);
     if (i >= ASK_USERS)
         return on_right(a, (enum question)i, r);
     if (r->type == REDIS_REPLY_ERROR) {
@@ -145,6 +192,10 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
         return refuse(a->view, REACH_NONE, "a reply of a wrong type");
     if (understand((enum question)i, r, a->view, &e) < 0)
         return refuse(a->view, REACH_NONE, e.msg);
+    if (i == ASK_INFO && view_jobs_kind(a->view) != JOBS_NONE) {
+        a->n_asked++;
+        pipe_add(a->pipe, 1);
+    }
     return true;
 }
 
@@ -206,7 +257,7 @@ static void start_one(struct redis_probe *p, size_t i, struct loop *l, const str
                             .on_login = on_login, .on_shown = on_shown, .on_end = on_end };
 
     a->probe = p;
-    a->n_asked = n;
+    a->n_asked = a->n_first = n;
     a->view = &p->views[i];
     view_init(a->view);
     snprintf(a->view->address, sizeof(a->view->address), strchr(to->ip ? to->ip : "", ':') ? "[%.60s]:%u" : "%.60s:%u",

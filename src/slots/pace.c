@@ -1,31 +1,17 @@
 #include "slots/pace.h"
 
-#include <string.h>
-
-#include "slots/slice.h"
-
 #define IDLE_TIMES 3
 #define FAILS_AT_ONE_SIZE 2
 #define WAIT_MS 500
 #define WAIT_MAX_MS 30000
-
-static bool is_at_least(const struct node_view *v, int major, int minor)
-{
-    struct slice rest = { v->version, strlen(v->version) };
-    int64_t first = 0, second = 0;
-
-    if (!slice_int(slice_cut(&rest, '.'), 0, 1000, &first) || !slice_int(slice_cut(&rest, '.'), 0, 1000, &second))
-        return false;
-    return first > major || (first == major && second >= minor);
-}
 
 enum move_engine pace_engine(const struct node_view *views, size_t n)
 {
     bool redis = n > 0, valkey = n > 0;
 
     for (size_t i = 0; i < n; i++) {
-        redis = redis && views[i].reach == REACH_OK && !views[i].is_valkey && is_at_least(&views[i], 8, 4);
-        valkey = valkey && views[i].reach == REACH_OK && views[i].is_valkey && is_at_least(&views[i], 9, 0);
+        redis = redis && views[i].reach == REACH_OK && view_jobs_kind(&views[i]) == JOBS_REDIS;
+        valkey = valkey && views[i].reach == REACH_OK && view_jobs_kind(&views[i]) == JOBS_VALKEY;
     }
     return redis ? ENGINE_REDIS_ASM : valkey ? ENGINE_VALKEY_ASM : ENGINE_LEGACY;
 }

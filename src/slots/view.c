@@ -18,6 +18,7 @@ void view_done(struct node_view *v)
     free(v->rows);
     free(v->ranges);
     free(v->open);
+    free(v->jobs);
     for (size_t i = 0; i < v->n_users; i++)
         free(v->users[i].rules);
     free(v->users);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../../servers.h"
 #include "moves.h"
 
 #define KEYS 20
@@ -535,7 +536,67 @@ static void the_deadline_ends_between_slots(void **state)
         assert_int_equal(moves_count(&lab, m.states[i] == MOVE_DONE ? 1 : 0, first + i, 200), 200);
 }
 
+/* Redis 8.4 and Valkey 9 move slots by themselves; what they say of it is part of a look. */
+static void servers_tell_of_their_own_migrations(void **state)
+{
+    struct commands c = { 0 };
+    struct command *add;
+    uint16_t slot = first_of(0);
+    char text[8];
+    (void)state;
+
+    if (view_jobs_kind(&lab.views[0]) == JOBS_NONE)
+        skip();
+    moves_fill(&lab, 0, slot, KEYS);
+    snprintf(text, sizeof(text), "%u", slot);
+    add = commands_add(&c, lab.views[0].is_valkey ? CMD_SLOTS_MIGRATE : CMD_ASM_IMPORT, lab.views[0].is_valkey ? 0 : 1);
+    add->range = (struct slot_range){ slot, slot };
+    memcpy(add->id, lab.views[1].id, sizeof(add->id));
+    if (!lab.views[0].is_valkey) {
+        command_add_text(add, text);
+        command_add_text(add, text);
+    }
+    lab_apply(&lab, &c);
+    commands_done(&c);
+    assert_int_equal(lab.worst, REPLY_OK);
+    for (int i = 0; i < 100 && !(lab.views[0].n_jobs && lab.views[0].jobs[0].state != JOB_RUNNING); i++) {
+        usleep(50000);
+        lab_look(&lab);
+    }
+    assert_int_equal(lab.views[0].n_jobs, 1);
+    assert_int_equal(lab.views[0].jobs[0].state, JOB_DONE);
+    assert_false(lab.views[0].jobs[0].importing);
+    assert_true(slot_set_has(&lab.views[0].jobs[0].slots, slot));
+    assert_string_equal(lab.views[0].jobs[0].target, lab.views[1].id);
+    assert_int_equal(moves_count(&lab, 1, slot, KEYS), KEYS);
+}
+
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* What depends on the release, with each of them that this machine has. */
+static int other_releases(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_LAB(every_command_may_be_the_last),
+        WITH_LAB(a_different_key_on_both_sides_is_left_alone),
+        WITH_LAB(keys_come_back_to_their_owner),
+        WITH_LAB(servers_tell_of_their_own_migrations),
+    };
+    char folder[PATH_MAX], path[PATH_MAX + 32], group[64];
+    int rc = 0;
+
+    for (size_t i = 1; i < COUNT(servers_known); i++) { /* the first is the one on PATH */
+        if (!servers_find(servers_known[i], folder)) {
+            print_message("%s is not here: skipped\n", servers_known[i]);
+            continue;
+        }
+        snprintf(path, sizeof(path), "%s/%.*s-server", folder, (int)strcspn(servers_known[i], "-"), servers_known[i]);
+        snprintf(group, sizeof(group), "moving slots, %s", servers_known[i]);
+        setenv("LAB_SERVER", path, 1);
+        rc += cmocka_run_group_tests_name(group, tests, NULL, NULL);
+    }
+    return rc;
+}
 
 int main(int argc, char **argv)
 {
@@ -564,5 +625,5 @@ int main(int argc, char **argv)
     }
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("moving slots", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("moving slots", tests, NULL, NULL) + other_releases();
 }
