@@ -98,7 +98,7 @@ const char *const *redis_user_rules(enum redis_user u)
 {
     static const char *const app[] = { "~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+sort", NULL };
     static const char *const operator[] = {
-        "~*", "-@all", "+ping", "+info", "+asking", "+cluster", "-cluster|reset", "-cluster|flushslots",
+        "~*", "-@all", "+ping", "+select", "+info", "+asking", "+cluster", "-cluster|reset", "-cluster|flushslots",
         "-cluster|bumpepoch", "-cluster|delslots", "-cluster|delslotsrange", "+config|get", "+config|set", "+bgsave",
         "+acl|list", "+acl|setuser", "+acl|deluser", "+acl|dryrun", "+migrate", "+restore", "+restore-asking", "+dump",
         "+memory|usage", "+function|dump", "+function|restore", "+function|list", NULL,
