@@ -27,7 +27,8 @@
 
 enum move_how {
     MOVE_SLOT,   /* the slot and its keys, from source to target; also one that is half moved */
-    MOVE_BACK,   /* keys of a slot that source does not own, to target, which does; then STABLE on source */
+    MOVE_BACK,   /* keys of a slot that source does not own, to target, which does, or which imports it from its
+                  * owner; then STABLE on source */
     MOVE_STABLE, /* takes the mark from source; no key moves. Target is not asked */
 };
 

@@ -73,7 +73,8 @@ void heal_remember_conflict(struct heal_memory *mem, uint16_t slot, int64_t now_
 
 enum heal_how {
     HEAL_ONWARD, /* source owns the slot, target imports it: the move is carried on to its end */
-    HEAL_BACK,   /* source does not own the slot: its keys go to target, which does; then STABLE on source */
+    HEAL_BACK,   /* source does not own the slot: its keys go to target, which does, or which imports it; then
+                  * STABLE on source */
 };
 
 struct heal_move {

@@ -88,15 +88,16 @@ static enum handover_step judge_forward(uint16_t slot, const struct node_view *v
     return HAND_IMPORT;
 }
 
+/* To the owner; or, while the owner migrates it (and would send keys elsewhere), to who is importing it. */
 static enum handover_step judge_back(uint16_t slot, const struct node_view *s, const struct node_view *t, struct err *why)
 {
-    const struct open_slot *from = mark_of(s, slot);
+    const struct open_slot *from = mark_of(s, slot), *to = mark_of(t, slot);
 
     if (!view_find(t, s->id) || !view_find(s, t->id))
         return refuse(why, ERR_RETRY, "source and target do not know each other yet", slot);
-    if (!owns(t, slot) || owns(s, slot))
+    if (owns(s, slot) || (!owns(t, slot) && !(to && to->importing)))
         return refuse(why, ERR_INVALID, "the target does not own it alone", slot);
-    if (mark_of(t, slot))
+    if (to && owns(t, slot))
         return refuse(why, ERR_INVALID, "it is open on its owner", slot);
     if (from && !from->importing)
         return refuse(why, ERR_INVALID, "its holder says it migrates", slot);

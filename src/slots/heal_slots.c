@@ -85,13 +85,19 @@ static void add_mark(struct heal *h, enum command_kind kind, uint16_t slot, size
     memcpy(c->id, h->m.me[peer]->id, sizeof(c->id));
 }
 
+/* Each has its mark, and they fit. */
+static bool is_pair(const struct heal *h, uint16_t slot, size_t owner, size_t peer)
+{
+    const struct open_slot *own = mark_of(h, owner, slot), *other = mark_of(h, peer, slot);
+
+    return own && !own->importing && other && other->importing && str_eq(own->peer, h->m.me[peer]->id);
+}
+
 /* The owner was moving it to this one, which may hold some of the keys: the move is taken up again. To fetch them back
  * is no way, an owner that is migrating sends RESTORE elsewhere (ASK); and closed at once it would say that they are not there. */
 static void take_up(struct heal *h, uint16_t slot, size_t owner, size_t peer)
 {
-    const struct open_slot *own = mark_of(h, owner, slot), *other = mark_of(h, peer, slot);
-
-    if (other && other->importing && str_eq(own->peer, h->m.me[peer]->id)) {
+    if (is_pair(h, slot, owner, peer)) {
         add_move(h, slot, HEAL_ONWARD, owner, peer);
         return;
     }
@@ -121,10 +127,34 @@ static void say_conflict(struct heal *h, uint16_t slot, size_t owner, struct stu
              "nothing is overwritten; delete the copy that is wrong, by hand", slot, heal_name(h, owner));
 }
 
-/* The owner's own mark first; whoever else imports gives back to an owner that is at rest. */
+/* Somebody else who has a mark. */
+static size_t find_other(const struct heal *h, uint16_t slot, size_t owner, size_t peer)
+{
+    for (size_t i = 0; i < h->m.n; i++)
+        if (i != owner && i != peer && mark_of(h, i, slot))
+            return i;
+    return MERGED_NONE;
+}
+
+/* A master that has a mark and is neither the owner nor whom the owner moves the slot to: what it holds goes to
+ * `taker`. Valkey takes its mark away when the slot changes hands, so that comes first. */
+static void mend_other(struct heal *h, uint16_t slot, size_t other, size_t owner, size_t taker)
+{
+    const struct open_slot *mark = mark_of(h, other, slot);
+
+    if (mark->importing) {
+        add_move(h, slot, HEAL_BACK, other, taker);
+    } else if (taker == owner && str_eq(mark->peer, h->m.me[owner]->id)) {
+        add_move(h, slot, HEAL_ONWARD, other, owner); /* all but the last word of it was said */
+    } else {
+        add_stable(h, slot, other);
+        add_mark(h, CMD_SLOT_IMPORTING, slot, other, owner);
+    }
+}
+
 static void mend_slot(struct heal *h, uint16_t slot, struct stuck *stuck)
 {
-    size_t owner = owner_of(h, slot);
+    size_t owner = owner_of(h, slot), peer = MERGED_NONE, other;
     const struct open_slot *own = owner != MERGED_NONE ? mark_of(h, owner, slot) : NULL;
 
     if (owner == MERGED_NONE)
@@ -133,15 +163,15 @@ static void mend_slot(struct heal *h, uint16_t slot, struct stuck *stuck)
         say_conflict(h, slot, owner, stuck);
         return;
     }
-    if (own) {
+    if (own && !own->importing)
+        peer = merged_find(&h->m, own->peer);
+    if (peer != MERGED_NONE && !is_pair(h, slot, owner, peer))
+        peer = MERGED_NONE;
+    other = find_other(h, slot, owner, peer);
+    if (other != MERGED_NONE && (!own || peer != MERGED_NONE))
+        mend_other(h, slot, other, owner, own ? peer : owner);
+    else if (own)
         mend_owner(h, slot, owner, own, stuck);
-        return;
-    }
-    for (size_t i = 0; i < h->m.n; i++)
-        if (mark_of(h, i, slot)) {
-            add_move(h, slot, HEAL_BACK, i, owner);
-            return;
-        }
 }
 
 static struct slot_set open_slots(const struct heal *h)
