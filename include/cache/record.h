@@ -61,7 +61,7 @@ struct pod {
     bool is_stale;
     int64_t created_ms; /* since 1970 */
     char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
-    char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff ...; "" */
+    char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };
 
 /* A PersistentVolumeClaim of a Redis pod. */

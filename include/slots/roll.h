@@ -26,7 +26,8 @@ enum { ROLL_NAME_SIZE = 64, ROLL_UID_SIZE = 40 };
 struct roll_pod {
     bool exists, running, ready, deleting;
     const char *uid;     /* lent */
-    const char *waiting; /* lent; why its container waits ("ImagePullBackOff"); "": it does not */
+    const char *waiting; /* lent; why it waits ("ImagePullBackOff", "Unschedulable"); "": it does not */
+    int restarts;        /* of its containers */
 };
 
 /* {"pod":"a-redis-3","uid":"...","failoverTo":"a-redis-0","failoverAtMs":1,"tries":1} */

@@ -184,6 +184,8 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
     out->disrupted = condition_is(obj, "DisruptionTarget", "True");
     read_containers(obj, out);
+    if (!out->waiting[0] && condition_is(obj, "PodScheduled", "False"))
+        copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
     return true;
 }
 

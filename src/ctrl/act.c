@@ -30,7 +30,7 @@ static void on_redis(void *arg, const struct redis_result *results, size_t n, en
     struct pass *p = arg;
 
     for (size_t i = 0; i < n; i++)
-        settings_remember(&p->track->settings, &p->plan.redis.commands.items[i], results[i].what, results[i].error,
+        settings_remember(track_settings(p->track), &p->plan.redis.commands.items[i], results[i].what, results[i].error,
                           loop_now_ms());
     for (size_t i = 0; i < n; i++)
         if (results[i].what > REPLY_ALREADY)

@@ -164,7 +164,8 @@ static void decide(struct pass *p)
     p->o.redis.moving = t->moving;
     p->o.redis.progress = t->progress;
     p->o.redis.roles = t->roles;
-    p->o.redis.settings = t->settings;
+    if (p->members)
+        p->o.redis.settings = *track_settings(t);
     p->o.redis.shown = p->shown;
     p->o.volume_problem = t->volume_problem;
     p->o.volume_may_try = !t->volume_problem || p->o.now_ms - t->volume_problem_ms >= REFUSED_AGAIN_MS;
@@ -186,7 +187,8 @@ static void decide(struct pass *p)
     t->moving = p->plan.redis.moving;
     t->progress = p->plan.redis.progress;
     t->roles = p->plan.redis.roles;
-    t->settings = p->plan.redis.settings;
+    if (p->members)
+        *track_settings(t) = p->plan.redis.settings;
     show(t, &p->plan);
     say(p);
     act_run(p);

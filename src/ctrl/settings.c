@@ -43,7 +43,7 @@ void settings_look(struct pass *p, void (*then)(struct pass *p))
     p->then = then;
     if (p->svc_ok && p->svc.redis.present && p->o.redis.latch.bootstrapped)
         redis_settings_wanted(&p->svc, &wanted);
-    if (wanted.n && settings_are_due(&p->track->settings, &wanted, loop_now_ms()))
+    if (wanted.n && settings_are_due(track_settings(p->track), &wanted, loop_now_ms()))
         ask(p, &wanted);
     else
         then(p);

@@ -48,7 +48,7 @@ struct track {
     struct redis_moving moving;
     struct redis_progress progress;
     struct roles_memory roles;
-    struct settings_memory settings;
+    struct settings_memory *settings; /* NULL: nothing yet */
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
@@ -118,6 +118,7 @@ void track_free(void *t);
 /* Another may have led meanwhile: what only the leader knows is read again. */
 void tracks_doubt(struct ctrl *c);
 struct record *track_secret_record(struct track *t); /* made when there is none yet */
+struct settings_memory *track_settings(struct track *t);     /* the same */
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
 /* err NULL: it was taken after all. */
 void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms);

@@ -15,6 +15,7 @@ void track_free(void *arg)
     free(t->secret_record);
     free(t->secret_problem);
     free(t->volume_problem);
+    free(t->settings);
     for (int i = 0; i < N_CHILDREN; i++) {
         free(t->foreign[i]);
         free(t->refused[i]);
@@ -51,6 +52,14 @@ struct record *track_secret_record(struct track *t)
     if (!t->secret_record)
         t->secret_record = xcalloc(1, sizeof(*t->secret_record));
     return t->secret_record;
+}
+
+/* Nor settings. */
+struct settings_memory *track_settings(struct track *t)
+{
+    if (!t->settings)
+        t->settings = xcalloc(1, sizeof(*t->settings));
+    return t->settings;
 }
 
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms)

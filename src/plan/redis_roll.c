@@ -51,7 +51,8 @@ static struct roll_pod *pods_of_members(const struct walk *w)
     for (size_t i = 0; i < x->n_members; i++) {
         const struct pod *p = pod_of(w->o, x->members[i].pod);
 
-        pods[i] = p ? (struct roll_pod){ true, p->running, p->ready, p->deleting, p->uid, p->waiting }
+        pods[i] = p ? (struct roll_pod){ true, p->running, p->ready, p->deleting, p->uid, p->waiting,
+                                       p->restarts }
                     : (struct roll_pod){ .uid = "", .waiting = "" };
     }
     return pods;

@@ -15,6 +15,7 @@ enum {
     HANDOVER_MAX_MS = 11000, /* 5 s, and the master may stay paused for twice as long */
     TRIES_MAX = 3,         /* then a person is told; it is tried on */
     LAG_MAX_S = 1,
+    CRASHES = 2,           /* a pod that was restarted so often, and is not ready */
 };
 
 struct roll {
@@ -61,6 +62,14 @@ static bool is_broken(const struct roll *r, size_t i)
 
     return p->exists && !p->ready && !str_empty(p->waiting) && !str_eq(p->waiting, "ContainerCreating") &&
            !str_eq(p->waiting, "PodInitializing");
+}
+
+/* Also between two crashes. */
+static bool does_not_start(const struct roll *r, size_t i)
+{
+    const struct roll_pod *p = &r->in->pods[i];
+
+    return is_broken(r, i) || (p->exists && !p->ready && p->restarts >= CRASHES);
 }
 
 static bool record(struct roll *r, const char *why)
@@ -292,9 +301,9 @@ static bool await_successor(struct roll *r, size_t i)
 
     if (!p->exists)
         return stop(r->out, ROLL_WAIT, WAIT_MS, "%s comes back", name(r, i));
-    if (is_broken(r, i) && !is_up(r, i))
+    if (does_not_start(r, i) && !is_up(r, i))
         return stop(r->out, ROLL_REFUSE, LATER_MS, "%s does not start as spec.redis wants it (%s): nobody else is "
-                    "restarted; put right what was changed", name(r, i), p->waiting);
+                    "restarted; put right what was changed", name(r, i), str_empty(p->waiting) ? "it crashes" : p->waiting);
     if (!p->ready || p->deleting)
         return stop(r->out, ROLL_WAIT, WAIT_MS, "%s starts", name(r, i));
     if (!is_back(r, i, &why))

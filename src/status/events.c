@@ -84,6 +84,17 @@ static void add_redis(struct list *l, const struct observed *o, const struct pla
         p->redis.state == REDIS_HEALTHY ? "RedisHealthy" : "RedisUnhealthy", "CheckSlots", note);
 }
 
+static void add_roll(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const struct roll_plan *was = &o->redis.latch.roll, *is = &p->redis.roll;
+    char note[512];
+
+    if (!is->pod[0] || (str_eq(was->pod, is->pod) && str_eq(was->uid, is->uid)))
+        return;
+    snprintf(note, sizeof(note), "%s is restarted next: %zu pods are not what spec.redis wants", is->pod, p->redis.n_outdated);
+    add(l, false, "RedisRestart", "Restart", note);
+}
+
 size_t status_events(const struct observed *o, const cJSON *next, const struct plan *p,
                      struct status_event out[STATUS_EVENTS_MAX])
 {
@@ -94,6 +105,7 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_stalled(&l, o, next, p);
     add_redis(&l, o, p);
     add_resize(&l, o, p);
+    add_roll(&l, o, p);
     if (flips(o, next, "RedisCertificateValid", "False"))
         add(&l, true, "RedisCertificateExpiring", "CheckCertificate", p->redis.certificate.message);
     if (flips(o, next, "ScalingHeld", "True"))

@@ -126,6 +126,24 @@ static void broken_image_and_back(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
+/* A value that only a start reads, and refuses. */
+static void crashes_and_back(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {io-threads: '9999'}}}}");
+    const cJSON *isvc = e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "True", "RedisRollStopped", ROLL_S);
+    e2e_note(t, "%s", json_get_str(e2e_condition(isvc, "Stalled"), "message"));
+    e2e_sleep_ms(t, 4000);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n - 1, NULL, "%d pods of %d are left", same_pods(t, &pods), pods.n);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {io-threads: '1'}}}}");
+    await_roll(t, &v, &pods);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
 /* Before anything was formed there is nothing to lose: the first image may be wrong, too. */
 static void broken_from_the_start(struct e2e *t)
 {
@@ -330,6 +348,7 @@ static void upgrade(struct e2e *t)
 static const struct e2e_row tests[] = {
     PLAIN("other resources: one pod after the other, every slot served", other_resources, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("an image that cannot be pulled, and back", broken_image_and_back, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("a setting that no server starts with, and another", crashes_and_back, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("an image that cannot be pulled from the start", broken_from_the_start, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("settings: live where servers take them, refused with their words, else by restart", settings_live,
           NEEDS_NODES | NEEDS_REDIS_CLI),

@@ -240,6 +240,38 @@ static void a_revision_counts_only_for_its_generation(void **state)
     }
 }
 
+static void a_pod_without_a_node_waits(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"a-redis-0\",\"uid\":\"p\"},\"status\":{\"phase\":\"Pending\",\"conditions\":["
+                       "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
+    struct pod p;
+    (void)state;
+
+    assert_true(pod_from(obj, &p));
+    assert_string_equal(p.waiting, "Unschedulable");
+    pod_done(&p);
+    cJSON_Delete(obj);
+}
+
+static void a_claim_is_a_few_numbers(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"data-a-redis-0\",\"uid\":\"c\",\"creationTimestamp\":\"2026-11-22T14:00:00Z\","
+                       "\"annotations\":{\"serving.everserve.dev/removed-at\":\"2026-11-22T15:00:00Z\"}},"
+                       "\"spec\":{\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}},"
+                       "\"status\":{\"capacity\":{\"storage\":\"1Gi\"},\"conditions\":[{\"type\":\"FileSystemResizePending\","
+                       "\"status\":\"True\",\"lastTransitionTime\":\"2026-11-22T15:00:01.5Z\"}]}}");
+    struct claim c;
+    (void)state;
+
+    assert_true(claim_from(obj, &c));
+    assert_int_equal(c.requested, 2LL << 30);
+    assert_int_equal(c.capacity, 1LL << 30);
+    assert_int_equal(c.removed_ms - c.created_ms, 3600000);
+    assert_int_equal(c.waits_ms - c.removed_ms, 1000);
+    claim_done(&c);
+    cJSON_Delete(obj);
+}
+
 static void a_pod_has_the_revision_of_its_label(void **state)
 {
     cJSON *obj = parse("{\"metadata\":{\"name\":\"a-redis-0\",\"uid\":\"p\",\"labels\":{"
@@ -326,7 +358,7 @@ int main(void)
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
         ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
-        ROW(a_pod_has_the_revision_of_its_label), ROW(a_node_wakes_whose_redis_it_runs),
+        ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
         ROW(a_node_not_listed_again_is_gone),
     };
 

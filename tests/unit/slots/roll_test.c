@@ -118,7 +118,7 @@ static struct lab lab;
 static void name_pod(struct lab *l, int i)
 {
     snprintf(l->uids[i], sizeof(l->uids[i]), "u-%d-%d", i, l->restarts[i]);
-    l->pods[i] = (struct roll_pod){ true, true, true, false, l->uids[i], "" };
+    l->pods[i] = (struct roll_pod){ .exists = true, .running = true, .ready = true, .uid = l->uids[i], .waiting = "" };
 }
 
 static void lab_start(struct lab *l, int shards, int replicas, uint64_t seed)
@@ -409,7 +409,7 @@ static void while_somebody_is_away_nobody_ends(void **state)
 static void before_forming_what_does_not_run_is_made_anew(void **state)
 {
     struct roll_plan none = { 0 };
-    struct roll_pod pods[1] = { { true, false, false, false, "u", "ErrImagePull" } };
+    struct roll_pod pods[1] = { { .exists = true, .uid = "u", .waiting = "ErrImagePull" } };
     struct member m = { .pod = "a-redis-0", .outdated = true };
     struct expected x = { .members = &m, .n_members = 1, .shards = 1 };
     struct verdict v = { 0 };
@@ -426,9 +426,32 @@ static void before_forming_what_does_not_run_is_made_anew(void **state)
     assert_int_equal(s.action, ROLL_NONE);
 }
 
+/* Between two crashes the kubelet says nothing. */
+static void a_successor_that_crashes_is_said_all_the_time(void **state)
+{
+    struct roll_plan plan = { .pod = "a-redis-0", .uid = "before" };
+    struct roll_pod pods[1] = { { .exists = true, .running = true, .uid = "after", .waiting = "", .restarts = 1 } };
+    struct member m = { .pod = "a-redis-0" };
+    struct expected x = { .members = &m, .n_members = 1, .shards = 1 };
+    struct verdict v = { 0 };
+    struct roll_input in = { .x = &x, .v = &v, .pods = pods, .plan = &plan, .formed = true };
+    struct roll_step s;
+    (void)state;
+
+    roll_step_init(&s);
+    roll_step(&in, &s);
+    assert_int_equal(s.action, ROLL_WAIT);
+    pods[0].restarts = 2;
+    roll_step_init(&s);
+    roll_step(&in, &s);
+    assert_int_equal(s.action, ROLL_REFUSE);
+    assert_non_null(strstr(s.reason, "it crashes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest whole[] = {
+        cmocka_unit_test(a_successor_that_crashes_is_said_all_the_time),
         cmocka_unit_test(every_pod_once),
         cmocka_unit_test(an_operator_that_dies),
         cmocka_unit_test(a_pod_that_does_not_start_stops_it),
