@@ -6,6 +6,8 @@
 #include "rules.h"
 #include "slots/roles.h"
 
+enum { HAND_OVER_MS = 1000 };
+
 static bool is_taken(const struct walk *w)
 {
     for (size_t i = 0; i < w->p->n_actions; i++)
@@ -35,9 +37,24 @@ static void step(struct walk *w, bool quiet, bool busy)
     roles_step_done(&s);
 }
 
+/* A look in the middle of a hand-over sees two owners, or none that says ok: for a moment that is what we asked for. */
+static void forgive_the_moment(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    const struct roles_memory *asked = &w->o->redis.roles;
+
+    if (r->state != REDIS_PARTIAL || !asked->last_ms || w->o->now_ms - asked->last_ms >= HAND_OVER_MS)
+        return;
+    r->state = REDIS_DEGRADED;
+    r->keep_pods = true;
+    snprintf(r->reason, sizeof(r->reason), "a role is being handed over");
+    walk_look_again(w, HAND_OVER_MS / 4);
+}
+
 enum verdict_of_rule rule_redis_drain(struct walk *w)
 {
     step(w, false, true);
+    forgive_the_moment(w);
     return RULE_PASS;
 }
 

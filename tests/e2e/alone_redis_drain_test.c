@@ -246,11 +246,11 @@ static void one_way_bus(struct e2e *t)
 }
 
 static const struct e2e_test tests[] = {
-    { "a cordoned node's masters hand over", cordoned, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "a cordoned node's masters hand over", cordoned, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "a node is drained by kubectl", drained, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_KUBECTL },
     { "a master's pod is deleted: it hands over first", pod_deleted, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "the same while no operator runs", pod_deleted_alone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "two masters on a node: one leaves in a quiet second", repaired, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "two masters on a node: one leaves in a quiet second", repaired, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "T10: one master's bus works one way only", one_way_bus, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
     { "T16: a zone with two of three masters is lost", zone_lost, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
 };

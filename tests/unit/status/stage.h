@@ -148,6 +148,7 @@ static inline void take_body(struct stage *s, enum child c, const cJSON *body)
     r->owns_replicas = json_has(body, "spec.replicas");
     r->min_replicas = (int32_t)json_get_int(body, "spec.minReplicas", -1);
     r->max_replicas = (int32_t)json_get_int(body, "spec.maxReplicas", -1);
+    r->max_unavailable = (int32_t)json_get_int(body, "spec.maxUnavailable", -1);
     r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
     s->exists[c] = true;
 }
