@@ -25,7 +25,7 @@ struct options {
     bool leader_elect;
     const char *lease_namespace;
     const char *health_address, *metrics_address;
-    int64_t max_passes;
+    int64_t max_passes, secret_delay_s;
     enum log_level level;
     enum log_format format;
 };
@@ -54,6 +54,8 @@ static const char help[] =
     "  --health-address ADDR    /healthz and /readyz (default: :8081)\n"
     "  --metrics-address ADDR   /metrics (default: :8080)\n"
     "  --max-passes N           resources worked on at once (default: 16)\n"
+    "  --secret-delay SECONDS   how long a changed Secret may take to reach the files of running\n"
+    "                           pods: the kubelet's --sync-frequency and a minute (default: 150)\n"
     "  --log-level LEVEL        debug, info, warn, error (default: info)\n"
     "  --log-format FORMAT      logfmt, json (default: logfmt)\n"
     "  --help\n"
@@ -140,6 +142,8 @@ static int parse_one(struct options *o, int opt, char *value)
         return 0;
     case 'p':
         return str_to_int(value, 1, 256, &o->max_passes) ? 0 : wrong("--max-passes takes 1 to 256, not \"%s\"", value);
+    case 's':
+        return str_to_int(value, 1, 3600, &o->secret_delay_s) ? 0 : wrong("--secret-delay takes 1 to 3600, not \"%s\"", value);
     case 'l':
     case 'f':
         return parse_log(o, opt, value);
@@ -155,6 +159,7 @@ static int parse(struct options *o, int argc, char **argv)
         { "namespaces", required_argument, NULL, 'n' },      { "leader-elect", required_argument, NULL, 'e' },
         { "lease-namespace", required_argument, NULL, 'L' }, { "health-address", required_argument, NULL, 'H' },
         { "metrics-address", required_argument, NULL, 'M' }, { "max-passes", required_argument, NULL, 'p' },
+        { "secret-delay", required_argument, NULL, 's' },
         { "log-level", required_argument, NULL, 'l' },       { "log-format", required_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },                  { NULL, 0, NULL, 0 },
     };
@@ -274,7 +279,8 @@ static int start(struct operator *op, struct err *e)
                                .image = str_empty(image) ? NULL : image,
                                .n_namespaces = op->opt.n_namespaces,
                                .lease_name = "everserve",
-                               .max_passes = (int32_t)op->opt.max_passes };
+                               .max_passes = (int32_t)op->opt.max_passes,
+                               .file_delay_ms = op->opt.secret_delay_s * 1000 };
     int r = connect_kube(op, &cfg.lease_namespace, e);
 
     if (r < 0)

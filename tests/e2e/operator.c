@@ -81,6 +81,8 @@ struct operator *operator_start(struct e2e *t, const struct operator_opts *o)
         argv[n++] = e2e_fmt(t, "--namespaces=%s", o->namespaces ? o->namespaces : t->ns);
     if (o->kubeconfig)
         argv[n++] = e2e_fmt(t, "--kubeconfig=%s", o->kubeconfig);
+    if (o->option)
+        argv[n++] = o->option;
     argv[n] = NULL;
     op->pid = fork();
     if (op->pid == 0)

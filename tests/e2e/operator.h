@@ -21,6 +21,7 @@ struct operator_opts {
     const char *kubeconfig;     /* NULL: the test's own */
     bool elects;                /* takes part in leader election, in the test's namespace */
     const char *namespaces;     /* NULL: the test's own; "" : all */
+    const char *option;         /* one more, "--name=value"; NULL: none */
     const char *const *env;     /* "NAME=value", NULL ended; NULL: nothing to add */
 };
 

@@ -1,0 +1,269 @@
+/*
+ * TLS and passwords of a living cluster: certificates renewed, authorities changed, bad Secrets refused,
+ * passwords rotated under the ledger; no pod restarts for a certificate, and no secret is said anywhere.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "e2e/witness.h"
+#include "redis/cert.h"
+#include "unit/redis/pki.h"
+
+static const char isvc_what[] = "inferenceservices/fraud";
+
+static const char tls_service[] =
+    "apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\nmetadata: { name: fraud }\n"
+    "spec: { predictor: { containers: [{ image: registry.example.com/fraud:v1 }] }, redis: { tls: { secretName: cert } } }\n";
+
+/* As a kubelet may take a while, so does the operator wait; here it is the local cluster's. */
+static struct operator *start(struct e2e *t)
+{
+    struct operator *op = operator_start(t, &(struct operator_opts){ .option = "--secret-delay=4" });
+
+    operator_ready(t, op);
+    return op;
+}
+
+static const char *pki(struct e2e *t)
+{
+    const char *dir = e2e_fmt(t, "%s/pki-%s", getenv("E2E_LOGS") ? getenv("E2E_LOGS") : "/tmp", t->ns);
+    const char *san = e2e_fmt(t, "subjectAltName=DNS:fraud-redis.%s.svc,DNS:*.fraud-redis.%s.svc", t->ns, t->ns);
+
+    e2e_run(t, (const char *[]){ "mkdir", dir, NULL }, NULL, NULL);
+    E2E_CHECK(t, pki_authority(dir, "ca") && pki_authority(dir, "ca2") && pki_issue(dir, "one", "ca", san, "-days 30") &&
+                     pki_issue(dir, "two", "ca", san, "-days 5") && pki_issue(dir, "three", "ca2", san, "-days 30") &&
+                     pki_issue(dir, "old", "ca", san, "-startdate 20200101000000Z -enddate 20200201000000Z"),
+              NULL, "no certificates");
+    return dir;
+}
+
+static const char *coded(struct e2e *t, const char *dir, const char *file)
+{
+    const char *out = "";
+    char *text;
+
+    e2e_run(t, (const char *[]){ "base64", "-w0", e2e_fmt(t, "%s/%s", dir, file), NULL }, NULL, &out);
+    text = (char *)(uintptr_t)e2e_fmt(t, "%s", out);
+    text[strcspn(text, "\n")] = '\0';
+    return text;
+}
+
+static void put_secret(struct e2e *t, const char *dir, const char *crt, const char *key, const char *ca)
+{
+    e2e_apply(t, "apiVersion: v1\nkind: Secret\nmetadata: { name: cert }\ndata: { tls.crt: '%s', tls.key: '%s', ca.crt: '%s' }\n",
+              crt[0] ? coded(t, dir, crt) : "", coded(t, dir, key), coded(t, dir, ca));
+}
+
+static const char *fingerprint(struct e2e *t, const char *dir, const char *crt)
+{
+    char out[REDIS_FINGERPRINT_SIZE];
+    char *text = pki_text(dir, crt);
+
+    cert_fingerprint(text, out);
+    free(text);
+    return e2e_fmt(t, "\"%s\"", out);
+}
+
+/* Every pod's server, as it runs: uid of the pod, restarts of the container. */
+static const char *servers(struct e2e *t)
+{
+    const cJSON *pod, *pods = e2e_list(t, "pods?labelSelector=app.kubernetes.io%2Fcomponent%3Dredis");
+    const char *all = "";
+
+    cJSON_ArrayForEach(pod, pods)
+        all = e2e_fmt(t, "%s %s:%d", all, json_get_str(pod, "metadata.uid"),
+                      (int)json_get_int(pod, "status.containerStatuses.0.restartCount", -1));
+    return all;
+}
+
+static bool answers(struct e2e *t, const char *dir, const char *ca)
+{
+    struct redis_pods pods;
+    const char *words = "";
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *argv[] = { "timeout", "5", "redis-cli", "--tls", "--cacert", e2e_fmt(t, "%s/%s", dir, ca), "-h", pods.ips[i],
+                               "--no-auth-warning", "-a", redis_password(t, "fraud"), "ping", NULL };
+        if (e2e_run(t, argv, NULL, &words) != 0 || !strstr(words, "PONG"))
+            return false;
+    }
+    return pods.n > 0;
+}
+
+static void plain_is_refused(struct e2e *t)
+{
+    struct redis_pods pods;
+    const char *words = "";
+
+    redis_pods_get(t, "fraud", &pods);
+    const char *argv[] = { "timeout", "5", "redis-cli", "-h", pods.ips[0], "ping", NULL };
+    e2e_run(t, argv, NULL, &words);
+    E2E_CHECK(t, !strstr(words, "PONG") && !strstr(words, "NOAUTH"), NULL, "answers without TLS: %s", words);
+}
+
+static bool stalled_with(const cJSON *isvc, const void *what)
+{
+    const char *said = json_get_str(e2e_condition(isvc, "Stalled"), "message");
+
+    return said && strstr(said, what) && strstr(said, "spec.redis.tls.secretName") &&
+           str_eq(json_get_str(e2e_condition(isvc, "Stalled"), "reason"), "RedisCertificateUnusable");
+}
+
+static void expect_refusal(struct e2e *t, const char *dir, const char *crt, const char *key, const char *ca, const char *what)
+{
+    put_secret(t, dir, crt, key, ca);
+    e2e_wait(t, isvc_what, stalled_with, what, 60, what);
+    e2e_sleep_ms(t, 3000);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 5);
+}
+
+static void certificates_change(struct e2e *t)
+{
+    const char *dir = pki(t);
+
+    start(t);
+    put_secret(t, dir, "one.crt", "one.key", "ca.crt");
+    e2e_apply(t, "%s", tls_service);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", READY_S);
+    e2e_wait_condition(t, isvc_what, "RedisCertificateValid", "True", "Valid", 30);
+    e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "one.crt"), 30);
+    E2E_CHECK(t, answers(t, dir, "ca.crt"), NULL, "no answer over TLS");
+    plain_is_refused(t);
+    e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, READY_S);
+    const char *before = servers(t);
+
+    put_secret(t, dir, "two.crt", "two.key", "ca.crt");
+    e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "two.crt"), 90);
+    e2e_wait_condition(t, isvc_what, "RedisCertificateValid", "False", "Expiring", 30);
+
+    expect_refusal(t, dir, "", "two.key", "ca.crt", "tls.crt: is missing or empty");
+    expect_refusal(t, dir, "two.crt", "one.key", "ca.crt", "tls.key: is not the key of tls.crt");
+    expect_refusal(t, dir, "old.crt", "old.key", "ca.crt", "tls.crt: expired");
+    expect_refusal(t, dir, "two.crt", "two.key", "ca2.crt", "ca.crt: does not verify");
+    e2e_delete(t, "secrets/cert");
+    e2e_wait_condition(t, isvc_what, "Stalled", "True", "RedisCertificateUnusable", 60);
+    e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "two.crt"), 1);
+
+    put_secret(t, dir, "three.crt", "three.key", "ca2.crt");
+    e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "three.crt"), 180);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 60);
+    E2E_CHECK(t, answers(t, dir, "ca2.crt"), NULL, "no answer with the new authority");
+    E2E_CHECK(t, str_eq(servers(t), before), NULL, "a server was restarted: %s, then %s", before, servers(t));
+}
+
+static void tls_cannot_be_switched(struct e2e *t)
+{
+    witness_bring_up(t, e2e_redis_service);
+    const char *dir = pki(t);
+
+    put_secret(t, dir, "one.crt", "one.key", "ca.crt");
+    e2e_patch(t, isvc_what, "{spec: {redis: {tls: {secretName: cert}}}}");
+    e2e_wait_condition(t, isvc_what, "Stalled", "True", "RedisTlsRefused", 60);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 10);
+    e2e_patch(t, isvc_what, "{spec: {redis: {tls: null}}}");
+    e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, 60);
+}
+
+static bool accepts(struct e2e *t, const char *user, const char *password)
+{
+    struct redis_pods pods;
+    const char *words = "";
+    int n = 0;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *argv[] = { "timeout", "5", "redis-cli", "-h", pods.ips[i], "--no-auth-warning", "--user", user, "-a", password,
+                               "ping", NULL };
+        n += e2e_run(t, argv, NULL, &words) == 0 && str_has_prefix(words, "PONG");
+    }
+    E2E_CHECK(t, n == 0 || n == pods.n, NULL, "%d of %d take a password of %s", n, pods.n, user);
+    return n > 0;
+}
+
+/* In what people and programs can read: logs, events, the resource, command lines. */
+static void is_said_nowhere(struct e2e *t, struct operator *op, const char *secret)
+{
+    const char *words = "";
+    const cJSON *item;
+
+    E2E_CHECK(t, strlen(secret) >= 8, NULL, "no secret to look for");
+    E2E_CHECK(t, !operator_log_has(op, secret), NULL, "a password is in the log");
+    cJSON_ArrayForEach(item, e2e_list(t, "events")) {
+        AUTO_FREE char *text = json_print(item);
+        E2E_CHECK(t, !strstr(text, secret), item, "a password is in an event");
+    }
+    AUTO_FREE char *isvc = json_print(e2e_get(t, isvc_what)), *config = json_print(e2e_get(t, "configmaps/fraud-redis"));
+    AUTO_FREE char *set = json_print(e2e_get(t, "statefulsets/fraud-redis")), *dep = json_print(e2e_get(t, "deployments/fraud"));
+    E2E_CHECK(t, !strstr(isvc, secret) && !strstr(config, secret) && !strstr(set, secret) && !strstr(dep, secret), NULL,
+              "a password is in an object");
+    e2e_run(t, (const char *[]){ "sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '", NULL }, NULL, &words);
+    E2E_CHECK(t, !strstr(words, secret), NULL, "a password is in a command line");
+}
+
+static void password_rotates(struct e2e *t)
+{
+    struct operator *op = start(t);
+
+    e2e_apply(t, "%s", e2e_redis_service);
+    e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, READY_S);
+    const char *old = redis_password(t, "fraud"), *old_admin = redis_secret(t, "fraud", "operator-password");
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 500);
+    e2e_patch(t, isvc_what, "{spec: {redis: {auth: {rotate: first}}}}");
+    for (int i = 0; i < 6; i++) { /* whenever the operator ends, the next one goes on */
+        e2e_sleep_ms(t, 700);
+        operator_kill(op);
+        op = start(t);
+        ledger_look(t);
+    }
+    e2e_wait_value(t, isvc_what, "status.redis.users.phase", "\"Done\"", READY_S);
+    e2e_wait_value(t, isvc_what, "status.redis.users.rotation", "1", 5);
+    ledger_look(t);
+    e2e_sleep_ms(t, 3000);
+    const char *now = redis_password(t, "fraud");
+    E2E_CHECK(t, !str_eq(now, old), NULL, "the password is the same");
+    E2E_CHECK(t, accepts(t, "default", now) && !accepts(t, "default", old), NULL, "the old password is taken still");
+    E2E_CHECK(t, !accepts(t, "everserve", old_admin), NULL, "the operator's old password is taken still");
+    e2e_wait_value(t, "deployments/fraud", "spec.template.metadata.annotations", "{\"everserve.dev/redis-credentials\":\"1\"}", 10);
+    is_said_nowhere(t, op, now);
+    is_said_nowhere(t, op, old);
+    is_said_nowhere(t, op, redis_secret(t, "fraud", "operator-password"));
+    is_said_nowhere(t, op, redis_secret(t, "fraud", "replica-password"));
+    witness_check_ledger(t, 0, 0);
+}
+
+static void given_password_changes(struct e2e *t)
+{
+    start(t);
+    e2e_apply(t, "%s", "apiVersion: v1\nkind: Secret\nmetadata: { name: mine }\ndata: { password: Zmlyc3QtZ2l2ZW4= }\n");
+    e2e_apply(t, "%s", "apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\nmetadata: { name: fraud }\n"
+                       "spec: { predictor: { containers: [{ image: registry.example.com/fraud:v1 }] }, "
+                       "redis: { auth: { secretName: mine } } }\n");
+    e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, READY_S);
+    E2E_CHECK(t, accepts(t, "default", "first-given"), NULL, "the given password is not taken");
+    e2e_patch(t, "secrets/mine", "{data: {password: c2Vjb25kLWdpdmVu}}");
+    e2e_wait_value(t, isvc_what, "status.redis.users.rotation", "1", 90);
+    e2e_wait_value(t, isvc_what, "status.redis.users.phase", "\"Done\"", READY_S);
+    E2E_CHECK(t, accepts(t, "default", "second-given") && !accepts(t, "default", "first-given"), NULL, "not rotated");
+    e2e_patch(t, "secrets/mine", "{data: {password: ''}}");
+    e2e_wait_condition(t, isvc_what, "Stalled", "True", "RedisSecretUnusable", 60);
+    e2e_delete(t, "secrets/mine");
+    e2e_sleep_ms(t, 12000);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 5);
+    E2E_CHECK(t, accepts(t, "default", "second-given"), NULL, "a deleted Secret changed the cluster");
+}
+
+static const struct e2e_test tests[] = {
+    { "TLS: certificates renewed, refused, and an authority changed, without a restart", certificates_change,
+      NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "TLS is not switched on in a cluster that was formed without", tls_cannot_be_switched, NEEDS_NODES },
+    { "a password rotated under the ledger, the operator killed meanwhile", password_rotates, NEEDS_NODES | NEEDS_REDIS_CLI },
+    { "a given password that changes, is emptied, and deleted", given_password_changes, NEEDS_NODES | NEEDS_REDIS_CLI },
+};
+
+int main(void)
+{
+    return e2e_main("redis-secure", tests, COUNT(tests));
+}
