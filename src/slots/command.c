@@ -123,7 +123,7 @@ void command_render(const struct command *c, struct buf *out)
 
     command_spell(c, &w);
     for (size_t i = 0; i < w.n; i++)
-        buf_fmt(out, "%s%s", i ? " " : "", w.argv[i]);
+        buf_fmt(out, "%s%s", i ? " " : "", i && str_eq(w.argv[i - 1], "masterauth") ? "***" : w.argv[i]);
 }
 
 const char *command_name(enum command_kind kind)

@@ -217,8 +217,11 @@ enum users_action users_step(const struct users_goal *goal, const struct node_vi
         if (tells(&views[i]) && !replicates(&views[i], goal->master_user, goal->master_hash))
             add_master(goal, i, out);
     if (out->n && everybody)
-        return USERS_MASTER; /* also the silent ones will have to know the user */
-    commands_done(out);
+        return USERS_MASTER;
+    if (out->n) {
+        commands_done(out);
+        return USERS_WAIT; /* the silent one may not know that user, and may be the master */
+    }
     for (size_t i = 0; i < n; i++)
         if (tells(&views[i]))
             add_narrow(goal, &views[i], i, out);

@@ -255,7 +255,90 @@ static void given_password_changes(struct e2e *t)
     E2E_CHECK(t, accepts(t, "default", "second-given"), NULL, "a deleted Secret changed the cluster");
 }
 
+/* Each server's users, in words of ACL LIST. */
+static bool all_know(struct e2e *t, const char *const *words)
+{
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *argv[] = { "timeout", "5", "redis-cli", "-h", pods.ips[i], "--no-auth-warning", "--user", "everserve", "-a",
+                               redis_secret(t, "fraud", "operator-password"), "acl", "list", NULL };
+        const char *list = "", *const *w = words;
+
+        e2e_run(t, argv, NULL, &list);
+        for (; *w; w++)
+            if (!strstr(list, *w))
+                return false;
+        if (strstr(list, "user default on nopass") || strstr(list, "~* &* +@all\n"))
+            return false;
+    }
+    return pods.n > 0;
+}
+
+static void expect_users(struct e2e *t, int bound_s)
+{
+    static const char *const words[] = { "user everserve on ", "user replica on ", "user probe on ", "-@admin", NULL };
+
+    for (int64_t end_ms = e2e_deadline_ms(bound_s); !all_know(t, words); e2e_sleep_ms(t, 300))
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "a server lacks users, or the applications' user may do everything");
+}
+
+/* As the release before made it: one password for everybody. */
+static void make_old(struct e2e *t)
+{
+    const char *password = redis_password(t, "fraud");
+    struct redis_pods pods;
+
+    redis_pods_get(t, "fraud", &pods);
+    for (int i = 0; i < pods.n; i++)
+        redis_ask(t, "fraud", pods.ips[i],
+                  e2e_fmt(t, "ACL SETUSER default reset on >%s ~* &* +@all;CONFIG SET masterauth %s;ACL DELUSER replica probe",
+                          password, password));
+    for (int i = 0; i < pods.n; i++) {
+        const char *argv[] = { "redis-cli", "-h", pods.ips[i], "--no-auth-warning", "-a", password, "config", "set", "masteruser", "",
+                               NULL };
+        const char *gone[] = { "redis-cli", "-h", pods.ips[i], "--no-auth-warning", "-a", password, "acl", "deluser", "everserve",
+                               NULL };
+        const char *words = "";
+
+        e2e_run(t, argv, NULL, &words);
+        E2E_CHECK(t, str_has_prefix(words, "OK"), NULL, "masteruser: %s", words);
+        e2e_run(t, gone, NULL, NULL);
+    }
+    e2e_patch(t, "secrets/fraud-redis", "{data: {operator-password: null, replica-password: null, since: null}}");
+}
+
+static void carried_over(struct e2e *t)
+{
+    struct operator *op = witness_bring_up(t, e2e_redis_service);
+
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 500);
+    const char *before = servers(t), *password = redis_password(t, "fraud");
+    operator_kill(op);
+    make_old(t);
+    E2E_CHECK(t, !accepts(t, "everserve", "x"), NULL, "an unknown user is known");
+    start(t);
+    e2e_wait_present(t, "secrets/fraud-redis", 10);
+    for (int64_t end_ms = e2e_deadline_ms(60); !redis_secret(t, "fraud", "operator-password")[0]; e2e_sleep_ms(t, 300))
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "the Secret stays as it was");
+    expect_users(t, 60);
+    e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, 60);
+    E2E_CHECK(t, str_eq(servers(t), before), NULL, "a server was restarted");
+    E2E_CHECK(t, str_eq(redis_password(t, "fraud"), password), NULL, "the password changed");
+    /* T15: whoever becomes a master later, or starts anew, has them too */
+    e2e_delete(t, e2e_fmt(t, "pods/%s", redis_master_pod(t, "fraud")));
+    e2e_sleep_ms(t, 3000);
+    e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", READY_S);
+    expect_users(t, 60);
+    ledger_look(t);
+    witness_check_ledger(t, 0, 0);
+}
+
 static const struct e2e_test tests[] = {
+    { "a cluster of the release before gets its users live; T15: every later server has them", carried_over,
+      NEEDS_NODES | NEEDS_REDIS_CLI },
     { "TLS: certificates renewed, refused, and an authority changed, without a restart", certificates_change,
       NEEDS_NODES | NEEDS_REDIS_CLI },
     { "TLS is not switched on in a cluster that was formed without", tls_cannot_be_switched, NEEDS_NODES },
