@@ -77,7 +77,7 @@ static bool is_goal_word(const struct user_goal *g, const char *word, size_t len
  * shorter. So what is given by category is recognised by what it takes away. */
 static bool holds_categories(const char *rules)
 {
-    return has(rules, "+@all") && has(rules, "-@admin") && (has(rules, "-@dangerous") || has(rules, "-flushall"));
+    return has(rules, "+@all") && has(rules, "-@admin") && (has(rules, "-@dangerous") || has(rules, "-swapdb"));
 }
 
 static bool gives_beyond(const struct user_goal *g, const char *rules)
@@ -133,11 +133,12 @@ static void add_hash(struct command *c, const char *hash)
 /* Atomic: nobody finds the user half made. */
 static void set_whole(struct commands *out, size_t member, const struct user_goal *g)
 {
+    static const char *const clean[] = { "on", "resetpass", "resetkeys", "resetchannels", "clearselectors", "-@all" };
     struct command *c = commands_add(out, CMD_ACL_SET, member);
 
     command_add_text(c, g->name);
-    command_add_text(c, "reset");
-    command_add_text(c, "on");
+    for (size_t i = 0; i < COUNT(clean); i++)
+        command_add_text(c, clean[i]);
     for (size_t i = 0; i < g->n_hashes; i++)
         add_hash(c, g->hashes[i]);
     if (!g->n_hashes)

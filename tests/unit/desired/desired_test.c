@@ -58,8 +58,9 @@ static const struct row {
     { "Redis nodes as told", PLAIN, { .redis_nodes = 6 }, CHILD_REDIS_STATEFULSET, "spec.replicas", "6" },
     { "the server starts through the fence, and its command holds no secret", PLAIN, { .redis_keys = &hunter },
       CHILD_REDIS_STATEFULSET, "spec.template.spec.containers.0.command",
-      "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\",\"--user\",\"replica\",\"--password-file\",\"/etc/everserve-auth/password\",\"--\","
-      "\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\"]" },
+      "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\","
+      "\"--user\",\"replica\",\"--password-file\",\"/etc/everserve-auth/password\","
+      "\"--\",\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\"]" },
     { "the fence knows what a server without a disk comes back with",
       HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: { persistence: None } }", { 0 }, CHILD_REDIS_STATEFULSET,
       "spec.template.spec.containers.0.command.5", "\"None\"" },

@@ -31,8 +31,9 @@ static const struct users_goal goal = {
     .master_user = "replica", .master_auth = "secret", .master_hash = C,
 };
 
+#define CLEAN "on resetpass resetkeys resetchannels clearselectors -@all"
 #define APP "user default on #" A " #" B " ~* &* +@all -@admin -@dangerous +info"
-#define APP_70 "user default on sanitize-payload #" A " #" B " ~* &* +@all -@admin -keys -restore -flushall -flushdb"
+#define APP_70 "user default on sanitize-payload #" A " #" B " ~* &* +@all -@admin -keys -restore -swapdb"
 #define OP "user everserve on #" A " ~* resetchannels -@all +ping +cluster -cluster|reset"
 #define OP_70 "user everserve on #" A " ~* resetchannels -@all +cluster -cluster|reset +ping"
 #define REPLICA "user replica on #" C " resetchannels -@all +ping"
@@ -53,11 +54,11 @@ static const struct row {
     { "the release before: one password, everything allowed", { "user default on #" A " ~* &* +@all" }, "", false, "default",
       USERS_ADD, "ACL SETUSER default on #" B },
     { "users first, replication later", { APP, OP, PROBE }, "", false, NULL, USERS_ADD,
-      "ACL SETUSER replica reset on #" C " -@all +ping" },
+      "ACL SETUSER replica " CLEAN " #" C " -@all +ping" },
     { "a new password is added, none is taken", { "user default on #" A " ~* &* +@all -@admin -@dangerous +info", OP, REPLICA, PROBE },
       NULL, false, NULL, USERS_ADD, "ACL SETUSER default on #" B },
     { "a user that was switched off", { APP, "user everserve off #" A " ~* -@all +ping +cluster -cluster|reset", REPLICA, PROBE }, NULL,
-      false, NULL, USERS_ADD, "ACL SETUSER everserve reset on #" A " ~* -@all +ping +cluster -cluster|reset" },
+      false, NULL, USERS_ADD, "ACL SETUSER everserve " CLEAN " #" A " ~* -@all +ping +cluster -cluster|reset" },
     { "a right that somebody took from us", { APP, "user everserve on #" A " ~* -@all +cluster -cluster|reset", REPLICA, PROBE }, NULL,
       false, NULL, USERS_ADD, NULL },
     { "a right too many of ours goes back at once", { APP, "user everserve on #" A " ~* +@all", REPLICA, PROBE }, NULL, false, NULL,
@@ -65,7 +66,7 @@ static const struct row {
     { "all know the user: servers replicate as it", { APP, OP, REPLICA, PROBE }, A, false, NULL, USERS_MASTER, NULL },
     { "not while one is silent: it may not know the user", { APP, OP, REPLICA, PROBE }, A, true, NULL, USERS_WAIT, NULL },
     { "applications may do what they should", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, false, NULL,
-      USERS_NARROW, "ACL SETUSER default reset on #" A " #" B " ~* &* +@all -@admin -@dangerous +info" },
+      USERS_NARROW, "ACL SETUSER default " CLEAN " #" A " #" B " ~* &* +@all -@admin -@dangerous +info" },
     { "not while we come as applications do", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, false,
       "default", USERS_WAIT, NULL },
     { "not while one is silent", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, true, NULL, USERS_WAIT, NULL },
