@@ -33,12 +33,12 @@ struct pace {
     int slots; /* at once: open per pair, or of one job */
     int pairs; /* in parallel */
     enum move_engine engine;
-    int64_t idle_us; /* mean latency while nothing moves; 0: not yet known */
+    int64_t idle_us; /* while nothing moves, the worst PING but one in a hundred; 0: not yet known */
     int fails;       /* in a row, at this size and engine */
 };
 
 struct pace pace_start(enum move_engine engine);
-void pace_idle(struct pace *p, int64_t mean_us); /* seen while nothing moves */
+void pace_idle(struct pace *p, int64_t seen_us); /* while nothing moves; 0 changes nothing */
 int64_t pace_limit_us(const struct pace *p);
 /* Once per window of a few hundred milliseconds: its worst PING but one in a hundred. */
 void pace_latency(struct pace *p, int64_t seen_us);

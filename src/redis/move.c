@@ -285,11 +285,8 @@ static void finish(struct redis_move *m)
 
 static void end_of_idle(struct redis_move *m)
 {
-    int64_t mean_us, worst_us;
-
-    pings_sum(m->pings, &mean_us, &worst_us);
     if (m->report.pace.idle_us == 0)
-        pace_idle(&m->report.pace, mean_us);
+        pace_idle(&m->report.pace, pings_tail(m->pings));
     pings_reset(m->pings);
     m->idle_until_ms = 0;
     start_lanes(m);

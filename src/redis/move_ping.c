@@ -62,12 +62,18 @@ static int compare(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+int64_t pings_tail(struct pings *p)
+{
+    if (!p->n_samples)
+        return 0;
+    qsort(p->samples, p->n_samples, sizeof(p->samples[0]), compare);
+    return p->samples[p->n_samples - 1 - p->n_samples / 100];
+}
+
 static void end_window(struct pings *p, int64_t now_ms)
 {
-    if (p->n_samples && p->window_ms) {
-        qsort(p->samples, p->n_samples, sizeof(p->samples[0]), compare);
-        pace_latency(&p->m->report.pace, p->samples[p->n_samples - 1 - p->n_samples / 100]);
-    }
+    if (p->n_samples && p->window_ms)
+        pace_latency(&p->m->report.pace, pings_tail(p));
     p->n_samples = 0;
     p->window_ms = now_ms + WINDOW_MS;
 }

@@ -134,6 +134,7 @@ struct pings *pings_new(struct redis_move *m);
 void pings_add(struct pings *p, size_t member);
 void pings_tick(struct pings *p); /* every 10 ms or so */
 void pings_sum(const struct pings *p, int64_t *mean_us, int64_t *worst_us);
+int64_t pings_tail(struct pings *p); /* of this window: the worst but one in a hundred; 0: none */
 void pings_reset(struct pings *p);
 void pings_free(struct pings *p); /* NULL is fine */
 

@@ -32,10 +32,10 @@ struct pace pace_start(enum move_engine engine)
     return p;
 }
 
-void pace_idle(struct pace *p, int64_t mean_us)
+void pace_idle(struct pace *p, int64_t seen_us)
 {
-    if (mean_us > 0)
-        p->idle_us = mean_us;
+    if (seen_us > 0)
+        p->idle_us = seen_us;
 }
 
 int64_t pace_limit_us(const struct pace *p)

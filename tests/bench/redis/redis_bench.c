@@ -214,6 +214,8 @@ static void ours(const struct move_slot *slots, size_t n, const char *who, size_
     pace = move_all(slots, n, pace, &ping_us);
     seconds = seconds_since(start);
     row(who, seconds, keys_of(to, SHARDS) - before, first, idle_p99);
+    fprintf(stderr, "pace at the end: %d keys, %d slots, %d pairs; idle %lld us, worst ping %lld us\n", pace.keys, pace.slots,
+            pace.pairs, (long long)pace.idle_us, (long long)ping_us);
     settle();
 }
 
