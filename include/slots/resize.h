@@ -21,6 +21,8 @@
 #include "slots/pace.h"
 #include "slots/verdict.h"
 
+enum { RESIZE_NODES_MAX = 1000 };
+
 struct resize_owner {
     char id[NODE_ID_LEN + 1];
     struct slot_set slots; /* in the end */

@@ -101,7 +101,7 @@ static void show_progress(struct walk *w, const struct resize_step *s)
     int64_t rate = moving->slots_per_second;
     bool moves = s->action == RESIZE_MOVE || s->action == RESIZE_MIGRATE || s->jobs_run;
 
-    if (p->what && w->o->now_ms - p->at_ms < PROGRESS_MS)
+    if (p->what && w->o->now_ms - p->at_ms < PROGRESS_MS && (p->percent >= 0 || s->percent < 0))
         return;
     *p = (struct redis_progress){ .what = "resize", .percent = s->percent, .eta_s = -1, .at_ms = w->o->now_ms };
     if (moves && rate > 0) {

@@ -45,9 +45,10 @@ bool heal_suspend(struct heal *h)
                                           moved, known);
 }
 
+/* A replica's keys are no matter: it copies its master's before it counts. */
 static bool is_empty(const struct heal *h, size_t i)
 {
-    return h->m.views[i].keys == 0 && h->m.me[i]->n_ranges == 0 && h->m.me[i]->n_open == 0;
+    return (h->m.views[i].keys == 0 || h->m.me[i]->flags & NODE_REPLICA) && h->m.me[i]->n_ranges == 0 && h->m.me[i]->n_open == 0;
 }
 
 /* A new node of a resize gets its config epoch first. One that served before comes back with its old volume, and

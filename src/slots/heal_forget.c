@@ -2,10 +2,12 @@
 #include "slots/heal_parts.h"
 #include "slots/tell.h"
 
-/* Everyone who knows it holds it for dead, it owns nothing, nobody follows it. */
+/* Everyone who knows it holds it for dead, it owns nothing, nobody follows it. Known to few owners of slots, it
+ * will never be more than suspected: only most of them can agree that it has failed. */
 static bool is_dead_weight(const struct heal *h, const char *id)
 {
     bool failed = false;
+    size_t owners = 0;
 
     for (size_t i = 0; i < h->m.n; i++) {
         const struct node_view *v = &h->m.views[i];
@@ -20,8 +22,9 @@ static bool is_dead_weight(const struct heal *h, const char *id)
             heal_silent_ms(v, row) <= 2 * heal_node_timeout_ms(h))
             return false;
         failed |= (row->flags & (NODE_FAIL | NODE_NOADDR)) != 0;
+        owners += merged_owns(&h->m, i);
     }
-    return failed;
+    return failed || owners * 2 <= h->m.n_owners;
 }
 
 /* Everyone forgets it in one step: who still knew it would spread it again after a minute. */

@@ -9,8 +9,6 @@
 #include "slots/judge.h"
 #include "slots/resize_parts.h"
 
-enum { SPARE_NODES_MAX = 100 };
-
 bool resize_stop(struct resize *z, enum resize_action action, int again_ms, const char *fmt, ...)
 {
     va_list ap;
@@ -82,17 +80,17 @@ static bool record(struct resize *z, struct resize_plan *next, const char *what)
     return resize_stop(z, RESIZE_RECORD, 0, "%s", what);
 }
 
-/* More nodes than thought are needed when those without slots hold another shard's copy. */
+/* Those without slots hold copies: who left as a replica comes again as one, and cannot become an empty master. The next
+ * pod may never have been there before. */
 static bool more_nodes(struct resize *z, const struct err *e)
 {
     struct resize_plan next = resize_plan_copy(z->plan);
-    size_t most = resize_nodes_wanted(z->plan) > (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas)
-                      ? resize_nodes_wanted(z->plan)
-                      : (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas);
+    size_t from = (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas), wanted = resize_nodes_wanted(z->plan);
 
-    if (next.nodes >= most + SPARE_NODES_MAX || next.nodes >= most + (size_t)z->plan->shards) {
+    if (next.nodes >= 2 * (wanted > from ? wanted : from) || next.nodes >= RESIZE_NODES_MAX) {
         resize_plan_done(&next);
-        return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", e->msg);
+        return resize_stop(z, RESIZE_REFUSE, RESIZE_LATER_MS,
+                           "%.100s: pods came again with copies on their old volumes; delete the claims of pods that were removed", e->msg);
     }
     next.nodes++;
     return record(z, &next, "one more node is needed for a while");
@@ -122,6 +120,20 @@ static size_t heir_of(const struct resize *z, const char *id)
     return at != MERGED_NONE && z->m.me[at]->flags & NODE_MASTER ? at : MERGED_NONE;
 }
 
+/* Nodes that come again after they had left may know others that have not: that is no reason to wait, for it may
+ * take a new role to be rid of them. */
+static bool is_calm(struct resize *z)
+{
+    static const enum predicate needed[] = { P_REACH, P_STATE, P_SLOTS, P_OWNERSHIP, P_EPOCHS, P_CLOSED, P_QUORUM, P_REPLICAS };
+
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (!z->v->holds[needed[i]]) {
+            resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", z->v->evidence[needed[i]]);
+            return false;
+        }
+    return true;
+}
+
 /* A failover changes who stands for a planned owner; anything else that does not fit is planned anew. */
 static bool rule_owners(struct resize *z)
 {
@@ -143,9 +155,7 @@ static bool rule_owners(struct resize *z)
     resize_plan_done(&next);
     if (fits)
         return false;
-    if (z->v->state != REDIS_HEALTHY)
-        return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", verdict_why(z->v));
-    return decide_owners(z);
+    return !is_calm(z) || decide_owners(z);
 }
 
 static bool rule_done(struct resize *z)

@@ -5,17 +5,15 @@
 #include "base/str.h"
 #include "slots/resize.h"
 
-enum { SEATS_MAX = 1000 };
-
 int resize_begin(int shards, int replicas, const struct form_plan *now, const struct resize_plan *running,
                  int64_t wall_ms, struct resize_plan *out, struct err *e)
 {
     size_t wanted = (size_t)shards * (1 + (size_t)replicas);
     struct resize_plan p = { .shards = shards, .replicas = replicas, .since_wall_ms = wall_ms };
 
-    if (shards < 1 || replicas < 0 || wanted > SEATS_MAX)
+    if (shards < 1 || replicas < 0 || wanted > RESIZE_NODES_MAX)
         return err_set(e, ERR_INVALID, "spec.redis.shards and .replicasPerShard: %zu nodes are wanted, at most %d can be",
-                       wanted, SEATS_MAX);
+                       wanted, RESIZE_NODES_MAX);
     if (shards == 2)
         return err_set(e, ERR_INVALID, "spec.redis.shards: 2 masters cannot outvote a lost one: choose 1, or 3 and more");
     p.from_shards = now->shards;

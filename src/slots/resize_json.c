@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "slots/resize.h"
 
-enum { OWNERS_MAX = 500, REPLICAS_MAX = 50, NODES_MAX = 1000 };
+enum { OWNERS_MAX = 500, REPLICAS_MAX = 50 };
 
 void resize_plan_done(struct resize_plan *p)
 {
@@ -112,8 +112,8 @@ static int parse_numbers(const cJSON *json, struct resize_plan *p, struct err *e
         !get_bounded(json, "fromShards", 1, OWNERS_MAX, &from_shards) ||
         !get_bounded(json, "fromReplicas", 0, REPLICAS_MAX, &from_replicas))
         return err_set(e, ERR_INVALID, "shards or replicas: out of bounds");
-    if (!get_bounded(json, "nodes", shards * (1 + replicas), NODES_MAX, &nodes))
-        return err_set(e, ERR_INVALID, "nodes: must be at least those wanted, at most %d", NODES_MAX);
+    if (!get_bounded(json, "nodes", shards * (1 + replicas), RESIZE_NODES_MAX, &nodes))
+        return err_set(e, ERR_INVALID, "nodes: must be at least those wanted, at most %d", RESIZE_NODES_MAX);
     if (!get_bounded(json, "toMove", 0, SLOT_COUNT, &to_move))
         return err_set(e, ERR_INVALID, "toMove: must be a number of slots");
     p->shards = (int)shards;

@@ -19,13 +19,21 @@ static size_t shard_of(const struct resize *z, size_t i)
     return at != MERGED_NONE && resize_owner_of(z, at) ? at : MERGED_NONE;
 }
 
-/* Of the shard of this owner: itself included, and those promised in this step. */
+static bool is_promised(const struct resize *z, size_t i)
+{
+    for (size_t c = 0; c < z->out->commands.n; c++)
+        if (z->out->commands.items[c].member == i)
+            return true;
+    return false;
+}
+
+/* Of the shard of this owner: itself included, and those promised in this step; not those promised elsewhere. */
 static int staying_copies(const struct resize *z, size_t owner)
 {
     int n = 0;
 
     for (size_t i = 0; i < z->m.n; i++)
-        n += !resize_is_leaving(z, i) && shard_of(z, i) == owner;
+        n += !resize_is_leaving(z, i) && shard_of(z, i) == owner && !is_promised(z, i);
     for (size_t c = 0; c < z->out->commands.n; c++)
         n += str_eq(z->out->commands.items[c].id, z->m.me[owner]->id);
     return n;
@@ -67,14 +75,6 @@ static int neighbours(const struct resize *z, size_t i, size_t owner)
     }
     /* what is free already and empty comes before a copy that serves elsewhere */
     return cost * 2 + (z->m.me[i]->flags & NODE_REPLICA ? 1 : 0);
-}
-
-static bool is_promised(const struct resize *z, size_t i)
-{
-    for (size_t c = 0; c < z->out->commands.n; c++)
-        if (z->out->commands.items[c].member == i)
-            return true;
-    return false;
 }
 
 static size_t best_for(const struct resize *z, size_t owner)
@@ -205,8 +205,8 @@ bool resize_hand_over(struct resize *z)
             continue;
         to = heir(z, i);
         if (to == MERGED_NONE || z->v->state != REDIS_HEALTHY)
-            return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "%s leaves and is a master: waiting for %s", resize_name(z, i),
-                               to == MERGED_NONE ? "a replica in sync that stays" : "health");
+            return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "%.60s leaves and is a master: waiting for %.110s", resize_name(z, i),
+                               to == MERGED_NONE ? "a replica in sync that stays" : verdict_why(z->v));
         commands_add(&z->out->commands, CMD_FAILOVER, to);
         return resize_stop(z, RESIZE_FAILOVER, 1000, "%s leaves: %s takes over", resize_name(z, i), resize_name(z, to));
     }

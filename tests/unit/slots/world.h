@@ -18,7 +18,7 @@
 #include "slots/form.h"
 #include "slots/heal.h"
 
-#define W_PODS 16
+#define W_PODS 24
 #define W_PIECES 24
 #define W_IDS 64
 #define W_NT_MS 2000

@@ -178,7 +178,7 @@ static void undisturbed(void **state)
 {
     const struct change *c = *state;
 
-    for (uint64_t seed = 0; seed < 4; seed++) {
+    for (uint64_t seed = 0; seed < 2; seed++) {
         begin(c->shards, c->replicas, seed);
         change(stage, c, c->name);
     }
@@ -190,7 +190,7 @@ static void operator_dies_anywhere(void **state)
     const struct change *c = *state;
     bool died = true;
 
-    for (int n = 1; died && n < 2000; n += n < 30 ? 1 : 11) {
+    for (int n = 1; died && n < 2000; n += n < 16 ? 1 : 23) {
         begin(c->shards, c->replicas, (uint64_t)n);
         stage->may_send = n;
         change(stage, c, c->name);
@@ -199,15 +199,110 @@ static void operator_dies_anywhere(void **state)
     assert_false(died);
 }
 
+/* Pods die, come back elsewhere, are not seen for a while. */
+static void hurt(struct stage *s)
+{
+    struct world *w = &s->redis;
+    int pod = (int)w_rand(w, (uint32_t)w->n_pods);
+    bool up = w->node[w->id_of[pod]].up;
+
+    switch (w_rand(w, 4)) {
+    case 0:
+        w_kill(w, pod);
+        break;
+    case 1:
+        w->hidden[pod] = !w->hidden[pod];
+        break;
+    default:
+        if (!up || w_rand(w, 3) == 0)
+            w_start(w, pod, w_rand(w, 2));
+    }
+}
+
+static void all_back(struct world *w)
+{
+    for (int i = 0; i < w->n_pods; i++) {
+        w->hidden[i] = false;
+        if (!w->node[w->id_of[i]].up)
+            w_start(w, i, w_rand(w, 2));
+    }
+}
+
+static void pods_die_meanwhile(void **state)
+{
+    const struct change *c = *state;
+
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        begin(c->shards, c->replicas, seed + 100);
+        want(stage, c->to_shards, c->to_replicas);
+        stage->redis.replicas = 0; /* a target may lose its replica now */
+        for (int i = 0; i < 25 && !is_ready(stage); i++) {
+            hurt(stage);
+            for (int k = 5 * (int)w_rand(&stage->redis, 10); k > 0; k--) {
+                if (w_rand(&stage->redis, 20) == 0)
+                    stage->may_send = (int)w_rand(&stage->redis, 10) + 1;
+                one_pass(stage);
+                check_data(stage);
+            }
+        }
+        all_back(&stage->redis);
+        run_until_ready(stage, c->name);
+        check_end(stage, c->name);
+    }
+}
+
+/* Who comes again has its old volume: empty, and with old ideas of who is who. */
+static void to_and_fro(void **state)
+{
+    static const struct change ways[] = {
+        { "out", 3, 1, 6, 1 }, { "in", 6, 1, 3, 1 }, { "out again", 3, 1, 6, 1 }, { "half way back", 6, 1, 4, 1 },
+        { "with more copies", 4, 1, 4, 2 }, { "and with fewer", 4, 2, 3, 1 }, { "and with more shards", 3, 1, 5, 1 },
+    };
+    (void)state;
+
+    begin(3, 1, 7);
+    for (size_t i = 0; i < COUNT(ways); i++)
+        change(stage, &ways[i], ways[i].name);
+}
+
+/* Another size is wanted at any moment. */
+static void minds_are_changed(void **state)
+{
+    static const int sizes[][2] = { { 3, 1 }, { 6, 1 }, { 4, 1 }, { 3, 2 }, { 5, 1 }, { 3, 0 }, { 4, 2 } };
+    (void)state;
+
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        begin(3, 1, seed + 500);
+        stage->redis.replicas = 0;
+        for (int i = 0; i < 8; i++) {
+            const int *size = sizes[w_rand(&stage->redis, COUNT(sizes))];
+
+            want(stage, size[0], size[1]);
+            for (int k = (int)w_rand(&stage->redis, 120); k > 0; k--) {
+                one_pass(stage);
+                check_data(stage);
+            }
+        }
+        run_until_ready(stage, "many minds");
+        check_end(stage, "many minds");
+    }
+}
+
 #define TEST(check, c) { (c)->name, check, NULL, teardown, (void *)(c) }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    struct CMUnitTest tests[2 * COUNT(changes)];
+    struct CMUnitTest tests[3 * COUNT(changes) + 2];
+    size_t n = 0;
 
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(to_and_fro, teardown);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test_teardown(minds_are_changed, teardown);
     for (size_t i = 0; i < COUNT(changes); i++) {
-        tests[i] = (struct CMUnitTest)TEST(undisturbed, &changes[i]);
-        tests[COUNT(changes) + i] = (struct CMUnitTest)TEST(operator_dies_anywhere, &changes[i]);
+        tests[n++] = (struct CMUnitTest)TEST(undisturbed, &changes[i]);
+        tests[n++] = (struct CMUnitTest)TEST(operator_dies_anywhere, &changes[i]);
+        tests[n++] = (struct CMUnitTest)TEST(pods_die_meanwhile, &changes[i]);
     }
-    return _cmocka_run_group_tests("resize in the model", tests, COUNT(tests), NULL, NULL);
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return _cmocka_run_group_tests("resize in the model", tests, n, NULL, NULL);
 }
