@@ -23,7 +23,7 @@ struct paper {
     bool armed[PAPER_MAX], behind[PAPER_MAX];
     uint64_t epoch[PAPER_MAX], current;
     int zone[PAPER_MAX], node[PAPER_MAX]; /* 0: not known */
-    char pods[PAPER_MAX][16], ips[PAPER_MAX][16], zones[PAPER_MAX][16], nodes[PAPER_MAX][16];
+    char pods[PAPER_MAX][24], ips[PAPER_MAX][24], zones[PAPER_MAX][24], nodes[PAPER_MAX][24];
     struct member members[PAPER_MAX];
     struct expected x;
 };

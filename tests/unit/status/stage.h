@@ -78,6 +78,7 @@ static inline void observe_redis(struct stage *s)
         *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = !s->made[i].back_ms,
                            .deleting = s->ends[i], .ready = s->redis.node[s->redis.id_of[i]].up };
         p->running = p->ready;
+        p->stopped = !p->running;
         snprintf(p->uid, sizeof(p->uid), "p-%d-%d", i, s->made[i].born);
         snprintf(p->waiting, sizeof(p->waiting), "%s", s->made[i].broken ? "ImagePullBackOff" : "");
         memcpy(p->revision, s->made[i].revision, sizeof(p->revision));
