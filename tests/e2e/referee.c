@@ -138,15 +138,32 @@ static redisReply *ask_words(redisContext *c, char *command)
     return n ? redisCommandArgv(c, n, argv, NULL) : NULL;
 }
 
+/* Keys are the application's, the rest is the operator's. */
+static bool is_of_app(const char *command)
+{
+    static const char *const words[] = { "GET", "SET", "DEL", "EXISTS", "ASKING", "FCALL", "FUNCTION" };
+
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (str_has_prefix(command, words[i]) && strchr(" ;", command[strlen(words[i])]))
+            return true;
+    return false;
+}
+
 const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands)
 {
-    redisContext *c = ip ? connect_to(ip, redis_admin(t, service)) : NULL;
+    const char *app = e2e_fmt(t, "AUTH %s", redis_password(t, service)), *admin = redis_admin(t, service);
+    redisContext *c = ip ? connect_to(ip, is_of_app(commands) ? app : admin) : NULL;
+    bool was_app = is_of_app(commands);
     const char *text = NULL;
     char *rest = NULL;
     AUTO_FREE char *copy = xstrdup(commands);
 
     for (char *one = strtok_r(copy, ";", &rest); c && one; one = strtok_r(NULL, ";", &rest)) {
-        redisReply *r = ask_words(c, one);
+        redisReply *r = is_of_app(one) != was_app ? redisCommand(c, was_app ? admin : app) : NULL;
+        if (r)
+            freeReplyObject(r);
+        was_app = is_of_app(one);
+        r = ask_words(c, one);
         text = r ? reply_text(t, r) : NULL;
         if (r)
             freeReplyObject(r);
