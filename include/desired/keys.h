@@ -58,6 +58,8 @@ const char *redis_user_name(enum redis_user u);
 /* The rules of a user as ACL SETUSER takes them: words, NULL at the end. USER_APP has everything that is neither
  * administration nor dangerous; the others have what they are for. probe: of REDIS_PROBE_USER. */
 const char *const *redis_user_rules(enum redis_user u);
+/* Of USER_REPLICA with Valkey 9 or later, which writes migrating slots as it. */
+const char *const *redis_valkey9_replica_rules(void);
 const char *const *redis_probe_rules(void);
 
 /* Key of the Secret: "password", "password-next", "operator-password-old" ... Static text. */

@@ -19,6 +19,7 @@ struct user_goal {
     const char *hashes[VIEW_HASHES_MAX]; /* SHA-256 of each password that is taken; n 0: any is */
     size_t n_hashes;
     const char *const *rules; /* words as for ACL SETUSER; NULL at the end */
+    const char *const *rules_valkey9; /* instead, for servers of Valkey 9 or later; NULL: the same */
 };
 
 #define USER_GOALS_MAX 8

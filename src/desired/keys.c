@@ -110,6 +110,14 @@ const char *const *redis_user_rules(enum redis_user u)
     return rules[u];
 }
 
+const char *const *redis_valkey9_replica_rules(void)
+{
+    static const char *const rules[] = { "~*", "-@all", "+psync", "+sync", "+replconf", "+ping", "+info", "+cluster|nodes",
+                                         "+cluster|failover", "+cluster|syncslots", "+select", "+@write", NULL };
+
+    return rules;
+}
+
 const char *const *redis_probe_rules(void)
 {
     static const char *const rules[] = { "-@all", "+ping", NULL };

@@ -14,7 +14,8 @@ static void add_goal(struct users_goal *goal, const struct redis_keys *k, enum r
 {
     struct user_goal *g = &goal->users[goal->n_users++];
 
-    *g = (struct user_goal){ .name = redis_user_name(u), .rules = redis_user_rules(u) };
+    *g = (struct user_goal){ .name = redis_user_name(u), .rules = redis_user_rules(u),
+                             .rules_valkey9 = u == USER_REPLICA ? redis_valkey9_replica_rules() : NULL };
     for (int a = 0; a < N_KEY_AGES; a++)
         if (k->user[u][a].text)
             g->hashes[g->n_hashes++] = k->user[u][a].sha256;

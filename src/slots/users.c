@@ -65,6 +65,16 @@ static bool has(const char *rules, const char *word)
     return has_word(rules, word, strlen(word));
 }
 
+/* The goal as it is for this server. */
+static struct user_goal goal_for(const struct user_goal *g, const struct node_view *v)
+{
+    struct user_goal own = *g;
+
+    if (g->rules_valkey9 && v->is_valkey && strverscmp(v->version, "9") >= 0)
+        own.rules = g->rules_valkey9;
+    return own;
+}
+
 static bool is_goal_word(const struct user_goal *g, const char *word, size_t len)
 {
     for (const char *const *r = g->rules; *r; r++)
@@ -162,16 +172,16 @@ static void add_passwords(struct commands *out, size_t member, const struct user
 static void add_missing(const struct users_goal *goal, const struct node_view *v, size_t member, struct commands *out)
 {
     for (size_t k = 0; k < goal->n_users; k++) {
-        const struct user_goal *g = &goal->users[k];
-        const struct view_user *u = view_user_find(v, g->name);
-        bool is_whole = u && u->on && hashes_are_held(g, u);
+        const struct user_goal g = goal_for(&goal->users[k], v);
+        const struct view_user *u = view_user_find(v, g.name);
+        bool is_whole = u && u->on && hashes_are_held(&g, u);
 
-        if (is_whole && (k == 0 || rules_are_held(g, u)))
+        if (is_whole && (k == 0 || rules_are_held(&g, u)))
             continue;
         if (k == 0 && u)
-            add_passwords(out, member, g, u);
+            add_passwords(out, member, &g, u);
         else
-            set_whole(out, member, g);
+            set_whole(out, member, &g);
     }
 }
 
@@ -188,10 +198,11 @@ static void add_master(const struct users_goal *goal, size_t member, struct comm
 static void add_narrow(const struct users_goal *goal, const struct node_view *v, size_t member, struct commands *out)
 {
     for (size_t k = 0; k < goal->n_users; k++) {
-        const struct view_user *u = view_user_find(v, goal->users[k].name);
+        const struct user_goal g = goal_for(&goal->users[k], v);
+        const struct view_user *u = view_user_find(v, g.name);
 
-        if (u && (takes_more(&goal->users[k], u) || !rules_are_held(&goal->users[k], u)))
-            set_whole(out, member, &goal->users[k]);
+        if (u && (takes_more(&g, u) || !rules_are_held(&g, u)))
+            set_whole(out, member, &g);
     }
 }
 

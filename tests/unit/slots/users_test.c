@@ -20,12 +20,13 @@
 
 static const char *const app_rules[] = { "~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", NULL };
 static const char *const op_rules[] = { "~*", "-@all", "+ping", "+cluster", "-cluster|reset", NULL };
+static const char *const write_rules[] = { "~*", "-@all", "+ping", "+@write", NULL };
 static const char *const ping_rules[] = { "-@all", "+ping", NULL };
 
 /* The password A is followed by B. */
 static const struct users_goal goal = {
-    .users = { { "default", { A, B }, 2, app_rules }, { "everserve", { A }, 1, op_rules }, { "replica", { C }, 1, ping_rules },
-               { "probe", { NULL }, 0, ping_rules } },
+    .users = { { "default", { A, B }, 2, app_rules, NULL }, { "everserve", { A }, 1, op_rules, NULL }, { "replica", { C }, 1, ping_rules, write_rules },
+               { "probe", { NULL }, 0, ping_rules, NULL } },
     .n_users = 4,
     .operator_name = "everserve",
     .master_user = "replica", .master_auth = "secret", .master_hash = C,
@@ -47,34 +48,38 @@ static const struct row {
     const char *login;       /* NULL: everserve */
     enum users_action want;
     const char *says; /* the first command; NULL: any */
+    const char *valkey; /* its version; NULL: Redis */
 } rows[] = {
-    { "as it should be", { APP, OP, REPLICA, PROBE }, NULL, false, NULL, USERS_NONE, NULL },
-    { "as Redis 7.0 prints it", { APP_70, OP_70, REPLICA, PROBE }, NULL, false, NULL, USERS_NONE, NULL },
-    { "users of others are theirs", { APP, OP, REPLICA, PROBE, "user exporter on nopass ~* +@all" }, NULL, false, NULL, USERS_NONE, NULL },
+    { "Valkey 9 writes migrating slots as a replica does", { APP, OP, REPLICA, PROBE }, NULL, false, NULL, USERS_ADD,
+      "ACL SETUSER replica " CLEAN " #" C " ~* -@all +ping +@write", "9.1.0" },
+    { "Valkey 8 does not", { APP, OP, REPLICA, PROBE }, NULL, false, NULL, USERS_NONE, NULL, "8.1.4" },
+    { "as it should be", { APP, OP, REPLICA, PROBE }, NULL, false, NULL, USERS_NONE, NULL, NULL },
+    { "as Redis 7.0 prints it", { APP_70, OP_70, REPLICA, PROBE }, NULL, false, NULL, USERS_NONE, NULL, NULL },
+    { "users of others are theirs", { APP, OP, REPLICA, PROBE, "user exporter on nopass ~* +@all" }, NULL, false, NULL, USERS_NONE, NULL, NULL },
     { "the release before: one password, everything allowed", { "user default on #" A " ~* &* +@all" }, "", false, "default",
-      USERS_ADD, "ACL SETUSER default on #" B },
+      USERS_ADD, "ACL SETUSER default on #" B, NULL },
     { "users first, replication later", { APP, OP, PROBE }, "", false, NULL, USERS_ADD,
-      "ACL SETUSER replica " CLEAN " #" C " -@all +ping" },
+      "ACL SETUSER replica " CLEAN " #" C " -@all +ping", NULL },
     { "a new password is added, none is taken", { "user default on #" A " ~* &* +@all -@admin -@dangerous +info", OP, REPLICA, PROBE },
-      NULL, false, NULL, USERS_ADD, "ACL SETUSER default on #" B },
+      NULL, false, NULL, USERS_ADD, "ACL SETUSER default on #" B, NULL },
     { "a user that was switched off", { APP, "user everserve off #" A " ~* -@all +ping +cluster -cluster|reset", REPLICA, PROBE }, NULL,
-      false, NULL, USERS_ADD, "ACL SETUSER everserve " CLEAN " #" A " ~* -@all +ping +cluster -cluster|reset" },
+      false, NULL, USERS_ADD, "ACL SETUSER everserve " CLEAN " #" A " ~* -@all +ping +cluster -cluster|reset", NULL },
     { "a right that somebody took from us", { APP, "user everserve on #" A " ~* -@all +cluster -cluster|reset", REPLICA, PROBE }, NULL,
-      false, NULL, USERS_ADD, NULL },
+      false, NULL, USERS_ADD, NULL, NULL },
     { "a right too many of ours goes back at once", { APP, "user everserve on #" A " ~* +@all", REPLICA, PROBE }, NULL, false, NULL,
-      USERS_ADD, NULL },
-    { "all know the user: servers replicate as it", { APP, OP, REPLICA, PROBE }, A, false, NULL, USERS_MASTER, NULL },
-    { "not while one is silent: it may not know the user", { APP, OP, REPLICA, PROBE }, A, true, NULL, USERS_WAIT, NULL },
+      USERS_ADD, NULL, NULL },
+    { "all know the user: servers replicate as it", { APP, OP, REPLICA, PROBE }, A, false, NULL, USERS_MASTER, NULL, NULL },
+    { "not while one is silent: it may not know the user", { APP, OP, REPLICA, PROBE }, A, true, NULL, USERS_WAIT, NULL, NULL },
     { "applications may do what they should", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, false, NULL,
-      USERS_NARROW, "ACL SETUSER default " CLEAN " #" A " #" B " ~* &* +@all -@admin -@dangerous +info" },
+      USERS_NARROW, "ACL SETUSER default " CLEAN " #" A " #" B " ~* &* +@all -@admin -@dangerous +info", NULL },
     { "not while we come as applications do", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, false,
-      "default", USERS_WAIT, NULL },
-    { "not while one is silent", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, true, NULL, USERS_WAIT, NULL },
+      "default", USERS_WAIT, NULL, NULL },
+    { "not while one is silent", { "user default on #" A " #" B " ~* &* +@all", OP, REPLICA, PROBE }, NULL, true, NULL, USERS_WAIT, NULL, NULL },
     { "a password that is not wanted any more", { "user default on #" A " #" B " #" C " ~* &* +@all -@admin -@dangerous +info", OP,
-      REPLICA, PROBE }, NULL, false, NULL, USERS_NARROW, NULL },
+      REPLICA, PROBE }, NULL, false, NULL, USERS_NARROW, NULL, NULL },
     { "no password at all", { "user default on nopass ~* &* +@all", OP, REPLICA, PROBE }, NULL, false, NULL, USERS_ADD,
-      "ACL SETUSER default on #" A " #" B },
-    { "a right too many", { APP " +config|get", OP, REPLICA, PROBE }, NULL, false, NULL, USERS_NARROW, NULL },
+      "ACL SETUSER default on #" A " #" B, NULL },
+    { "a right too many", { APP " +config|get", OP, REPLICA, PROBE }, NULL, false, NULL, USERS_NARROW, NULL, NULL },
 };
 
 static void say(struct node_view *v, const struct row *r)
@@ -84,6 +89,8 @@ static void say(struct node_view *v, const struct row *r)
     view_init(v);
     v->reach = REACH_OK;
     v->users_known = true;
+    v->is_valkey = r->valkey;
+    snprintf(v->version, sizeof(v->version), "%s", r->valkey ? r->valkey : "8.0.2");
     snprintf(v->login, sizeof(v->login), "%s", r->login ? r->login : "everserve");
     snprintf(v->master_user, sizeof(v->master_user), "%s", str_eq(r->master_hash, "") ? "" : "replica");
     snprintf(v->master_auth, sizeof(v->master_auth), "%s", r->master_hash ? r->master_hash : C);
