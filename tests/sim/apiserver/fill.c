@@ -79,6 +79,30 @@ void fill_stateful_set(cJSON *obj)
     fill_int(json_obj(obj, "status"), "availableReplicas", 0);
 }
 
+static void fill_job_spec(cJSON *spec)
+{
+    fill_int(spec, "backoffLimit", 6);
+    fill_int(spec, "completions", 1);
+    fill_int(spec, "parallelism", 1);
+    fill_str(spec, "completionMode", "NonIndexed");
+    fill_template(spec);
+}
+
+void fill_job(cJSON *obj)
+{
+    fill_job_spec(spec_of(obj));
+}
+
+void fill_cron_job(cJSON *obj)
+{
+    cJSON *spec = spec_of(obj);
+
+    fill_str(spec, "concurrencyPolicy", "Allow");
+    fill_int(spec, "successfulJobsHistoryLimit", 3);
+    fill_int(spec, "failedJobsHistoryLimit", 1);
+    fill_job_spec(json_obj(json_obj(spec, "jobTemplate"), "spec"));
+}
+
 void fill_daemon_set(cJSON *obj)
 {
     cJSON *spec = spec_of(obj), *update = json_obj(spec, "updateStrategy");

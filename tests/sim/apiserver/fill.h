@@ -14,6 +14,8 @@ void fill_pod(cJSON *obj);
 void fill_deployment(cJSON *obj);
 void fill_replica_set(cJSON *obj);
 void fill_stateful_set(cJSON *obj);
+void fill_job(cJSON *obj);
+void fill_cron_job(cJSON *obj);
 void fill_daemon_set(cJSON *obj);
 void fill_autoscaler(cJSON *obj);
 void fill_service(cJSON *obj);

@@ -92,6 +92,18 @@ const char *const types_other[] = {
     "Scale metadata:ObjectMeta spec:ScaleSpec status:ScaleStatus",
     "ScaleSpec replicas:i",
     "ScaleStatus replicas!:i selector:s",
+    "@io.k8s.api.batch.v1",
+    "CronJob metadata:ObjectMeta spec:CronJobSpec status:CronJobStatus",
+    "CronJobSpec concurrencyPolicy:s(Allow|Forbid|Replace) failedJobsHistoryLimit:i jobTemplate!:JobTemplateSpec schedule!:s "
+      "startingDeadlineSeconds:l successfulJobsHistoryLimit:i suspend:b timeZone:s",
+    "CronJobStatus active:[ObjectReference]@ lastScheduleTime:t lastSuccessfulTime:t",
+    "Job metadata:ObjectMeta spec:JobSpec status:JobStatus",
+    "JobCondition lastProbeTime:t lastTransitionTime:t message:s reason:s status!:s type!:s",
+    "JobSpec activeDeadlineSeconds:l backoffLimit:i completionMode:s completions:i manualSelector:b parallelism:i "
+      "podReplacementPolicy:s selector:LabelSelector suspend:b template!:PodTemplateSpec ttlSecondsAfterFinished:i",
+    "JobStatus active:i completionTime:t conditions:[JobCondition]{type} failed:i ready:i startTime:t succeeded:i "
+      "terminating:i",
+    "JobTemplateSpec metadata:ObjectMeta spec:JobSpec",
     "@io.k8s.api.policy.v1",
     "Eviction deleteOptions:DeleteOptions metadata:ObjectMeta",
     "PodDisruptionBudget metadata:ObjectMeta spec:PodDisruptionBudgetSpec "

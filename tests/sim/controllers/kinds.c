@@ -23,6 +23,7 @@ static const struct kind builtin[N_BUILTIN_KINDS] = {
     [KIND_NAMESPACE] = { "v1", "namespaces", "Namespace", false, false },
     [KIND_CONFIGMAP] = { "v1", "configmaps", "ConfigMap", true, false },
     [KIND_CRD] = { "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", false, false },
+    [KIND_JOB] = { "batch/v1", "jobs", "Job", true, false },
 };
 
 void kinds_init(struct kinds *k)

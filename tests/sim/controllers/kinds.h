@@ -28,6 +28,7 @@ enum {
     KIND_NAMESPACE,
     KIND_CONFIGMAP,
     KIND_CRD,
+    KIND_JOB,
     N_BUILTIN_KINDS,
     KINDS_MAX = 256,
 };

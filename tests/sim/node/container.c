@@ -44,6 +44,7 @@ static void run_done(struct container *c)
     env_list_free(c->run.envp);
     free((char *)c->run.log_path);
     free((char *)c->run.hosts_file);
+    free((char *)c->run.message_file);
     c->run = (struct run_spec){ .net_ns = -1 };
 }
 
@@ -187,6 +188,24 @@ bool container_is_failed(const struct container *c)
     return container_is_over(c) && c->end.exit_code != 0;
 }
 
+/* What the program left in its termination log, as the kubelet shows it. */
+static void read_message(const struct container *c, char *out, size_t size)
+{
+    FILE *f = c->run.message_file ? fopen(c->run.message_file, "re") : NULL;
+
+    out[f ? fread(out, 1, size - 1, f) : 0] = '\0';
+    if (f)
+        fclose(f);
+    str_utf8_fix(out);
+}
+
+static bool make_message_file(struct container *c)
+{
+    FILE *f = fopen(c->run.message_file, "we");
+
+    return f && fclose(f) == 0;
+}
+
 static void end_record(struct container *c, int status)
 {
     struct container_end *end = &c->end;
@@ -195,7 +214,10 @@ static void end_record(struct container *c, int status)
     end->signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + end->signo;
     snprintf(end->reason, sizeof(end->reason), "%s", end->exit_code ? "Error" : "Completed");
-    snprintf(end->message, sizeof(end->message), "%s", c->killed_for ? c->killed_for : "");
+    if (c->killed_for)
+        snprintf(end->message, sizeof(end->message), "%s", c->killed_for);
+    else
+        read_message(c, end->message, sizeof(end->message));
     memcpy(end->id, c->id, sizeof(end->id));
     c->state = CONTAINER_TERMINATED;
     c->killed_for = NULL;
@@ -300,6 +322,11 @@ static int run_prepare(struct container *c, struct err *e)
                                 .read_only_root = json_get_bool(c->spec, "securityContext.readOnlyRootFilesystem", false) };
     c->run.hosts_file = xasprintf("%s/hosts", p->dir);
     c->run.log_path = xasprintf("%s/log/pods/%s_%s_%.8s_%s.log", p->node->w->state_dir, p->ns, p->name, p->uid, c->name);
+    c->run.message_file = xasprintf("%s/message-%s", p->dir, c->name);
+    if (!make_message_file(c)) {
+        free((char *)c->run.message_file);
+        c->run.message_file = NULL;
+    }
     c->run.envp = env_list(vars);
     c->run.argv = command_argv(&c->image, c->spec, vars, RUN_SELF_PATH, c->role == ROLE_INIT);
     int rc = volume_mounts(&site, c->spec, vars, &c->run.mounts, &c->run.n_mounts, e);

@@ -184,6 +184,11 @@ static int etc_make(const struct run_spec *s, struct err *e)
     for (size_t i = 0; i < COUNT(kept); i++)
         if (mirror_if_there(kept[i], true, e) < 0)
             return -(int)e->kind;
+    if (s->message_file) {
+        snprintf(source, sizeof(source), OLD "%s", s->message_file);
+        if (mirror(source, "/dev/termination-log", false, e) < 0)
+            return -(int)e->kind;
+    }
     if (!s->hosts_file)
         return 0;
     snprintf(source, sizeof(source), OLD "%s", s->hosts_file);

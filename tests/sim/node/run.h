@@ -26,6 +26,7 @@ struct run_spec {
     const char *root_dir;   /* an empty folder to put the root on; may be shared */
     const char *self;       /* our own program, put at RUN_SELF_PATH */
     const char *hosts_file; /* becomes /etc/hosts; NULL: none */
+    const char *message_file; /* becomes /dev/termination-log; NULL: none */
     const char *log_path;   /* stdout and stderr are appended */
     const char *hostname;
     const char *workdir;    /* NULL: / */
