@@ -20,6 +20,9 @@ enum child {
     CHILD_REDIS_STATEFULSET,
     CHILD_REDIS_PDB,
     CHILD_REDIS_NETPOL,
+    CHILD_BACKUP_CLAIM,
+    CHILD_BACKUP_CRON,
+    CHILD_BACKUP_JOB, /* on demand; those of the schedule are the CronJob's */
     N_CHILDREN,
 };
 
@@ -34,6 +37,8 @@ struct child_type {
 };
 
 extern const struct child_type child_types[N_CHILDREN];
+
+#define CHILD_BACKUP_SUFFIX "-redis-backup"
 
 #define API_GROUP "serving.everserve.dev"
 #define API_VERSION "serving.everserve.dev/v1alpha1"

@@ -42,6 +42,10 @@ struct record {
     bool scale_down_disabled;  /* autoscaler: behavior.scaleDown.selectPolicy Disabled */
     bool hpa_limited_by_failure; /* autoscaler: ScalingActive is False */
     bool is_stale;             /* not seen yet in the running list */
+    /* backups: a Job that ended well or not; when a backup was complete, and when that one was due (CronJob); 0: never */
+    bool job_complete, job_failed;
+    int64_t done_ms, due_ms;
+    char mark[40];             /* annotation serving.everserve.dev/backup: its name; "" */
     char other_manager[32];    /* the last manager that is not ours and wrote spec: for messages */
 };
 

@@ -35,6 +35,14 @@ struct entrypoint {
     char template[17];
 };
 
+/* What came of backups: status.redis.backup. */
+struct backup_state {
+    int64_t last_ms;     /* wall; 0: none yet */
+    char last_path[320]; /* on the claim */
+    char error[160];
+    char token[72];      /* the last spec.redis.backup.now that was served */
+};
+
 /* What must survive a restart of the operator, read from status.redis. */
 struct latch {
     bool bootstrapped;
@@ -42,6 +50,7 @@ struct latch {
     struct roll_plan roll;
     struct resize_plan resize; /* owned; shards 0: none runs */
     struct entrypoint entrypoint;
+    struct backup_state backup;
 };
 
 /* How slots moved lately; kept from pass to pass, losing it costs time. */

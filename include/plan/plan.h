@@ -76,6 +76,8 @@ struct redis_outcome {
     bool bootstrapped;        /* to be written to status ... */
     struct form_plan plan;    /* ... with this; owned */
     struct entrypoint entrypoint; /* to be written to status */
+    struct backup_state backup;   /* likewise */
+    char backup_name[40];         /* of the one that is to be taken now, or is */
     struct roll_plan roll;    /* likewise */
     size_t n_outdated;        /* pods that are to be restarted */
     bool mending;             /* ACT_REDIS is part of the plan, or we wait for Redis itself */

@@ -23,6 +23,10 @@ const struct child_type child_types[N_CHILDREN] = {
                           "poddisruptionbudgets", REDIS, true },
     [CHILD_REDIS_NETPOL] = { "Redis NetworkPolicy", "NetworkPolicy", "networking.k8s.io/v1",
                              "/apis/networking.k8s.io/v1", "networkpolicies", REDIS, true },
+    [CHILD_BACKUP_CLAIM] = { "Backup claim", "PersistentVolumeClaim", "v1", "/api/v1", "persistentvolumeclaims",
+                             CHILD_BACKUP_SUFFIX, true },
+    [CHILD_BACKUP_CRON] = { "Backup CronJob", "CronJob", "batch/v1", "/apis/batch/v1", "cronjobs", CHILD_BACKUP_SUFFIX, true },
+    [CHILD_BACKUP_JOB] = { "Backup Job", "Job", "batch/v1", "/apis/batch/v1", "jobs", CHILD_BACKUP_SUFFIX, true },
 };
 
 bool child_name(enum child c, const char *service, char *out, size_t size)
@@ -40,7 +44,7 @@ static bool is_shared_kind(const char *kind)
 
 static bool is_of_redis(const char *kind, const char *name, const char *component)
 {
-    return is_shared_kind(kind) ? str_eq(component, "redis") : str_has_suffix(name, REDIS);
+    return is_shared_kind(kind) ? str_eq(component, "redis") : str_has_suffix(name, REDIS) || str_has_suffix(name, CHILD_BACKUP_SUFFIX);
 }
 
 enum child child_of(const char *kind, const char *name, const char *component, char *service)

@@ -120,6 +120,22 @@ static int32_t credentials_of(const cJSON *obj)
     return str_to_int(cJSON_GetStringValue(v) ? cJSON_GetStringValue(v) : "", 0, INT32_MAX, &n) ? (int32_t)n : 0;
 }
 
+static void read_backup(enum child child, const cJSON *obj, struct record *out)
+{
+    const cJSON *mark = json_member(json_at(obj, "metadata.annotations"), API_GROUP "/backup");
+
+    if (child == CHILD_BACKUP_CRON) {
+        out->done_ms = str_rfc3339_ms(json_get_str(obj, "status.lastSuccessfulTime"));
+        out->due_ms = str_rfc3339_ms(json_get_str(obj, "status.lastScheduleTime"));
+    }
+    if (child != CHILD_BACKUP_JOB)
+        return;
+    out->job_complete = condition_is(obj, "Complete", "True");
+    out->job_failed = condition_is(obj, "Failed", "True");
+    out->done_ms = str_rfc3339_ms(json_get_str(obj, "status.completionTime"));
+    copy_cut(out->mark, sizeof(out->mark), cJSON_GetStringValue(mark));
+}
+
 bool record_from(enum child child, const cJSON *obj, struct record *out)
 {
     const char *uid = json_get_str(obj, "metadata.uid");
@@ -137,6 +153,7 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
         copy_revision(out->update_revision, json_get_str(obj, "status.updateRevision"));
     if (child == CHILD_REDIS_STATEFULSET)
         out->claim_bytes = claim_bytes(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0), "spec.resources.requests.storage");
+    read_backup(child, obj, out);
     if (child == CHILD_DEPLOYMENT) {
         out->deadline_exceeded = condition_is(obj, "Progressing", "False");
         out->credentials = credentials_of(obj);
@@ -202,7 +219,8 @@ bool record_is_ours(const struct record *r, const char *uid)
 
 bool record_differs(const struct record *a, const struct record *b)
 {
-    return strcmp(a->uid, b->uid) != 0 || strcmp(a->owner_uid, b->owner_uid) != 0 ||
+    return a->job_complete != b->job_complete || a->job_failed != b->job_failed || a->done_ms != b->done_ms ||
+           a->due_ms != b->due_ms || strcmp(a->mark, b->mark) != 0 || strcmp(a->uid, b->uid) != 0 || strcmp(a->owner_uid, b->owner_uid) != 0 ||
            a->generation != b->generation || a->observed_generation != b->observed_generation ||
            a->owned_hash != b->owned_hash || a->spec_replicas != b->spec_replicas || a->replicas != b->replicas ||
            a->ready != b->ready || a->updated != b->updated || a->available != b->available ||

@@ -32,10 +32,19 @@ static const struct kind {
     { "PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets" },
     { "PersistentVolumeClaim", "/api/v1", "persistentvolumeclaims" },
     { "NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies" },
+    { "CronJob", "/apis/batch/v1", "cronjobs" },
+    { "Job", "/apis/batch/v1", "jobs" },
 };
 
 /* Of no namespace. Who may read only some namespaces may lack this right, and has to do without. */
 static const struct kind node = { "Node", "/api/v1", "nodes" };
+
+static bool is_backup_claim(const cJSON *obj)
+{
+    const char *name = json_get_str(obj, "metadata.name");
+
+    return name && str_has_suffix(name, CHILD_BACKUP_SUFFIX);
+}
 
 static void on_object(void *arg, enum kube_event event, const cJSON *obj)
 {
@@ -47,7 +56,7 @@ static void on_object(void *arg, enum kube_event event, const cJSON *obj)
         (gone ? cache_drop_service : cache_put_service)(cache, obj);
     else if (str_eq(w->kind, "Pod"))
         (gone ? cache_drop_pod : cache_put_pod)(cache, obj);
-    else if (str_eq(w->kind, "PersistentVolumeClaim"))
+    else if (str_eq(w->kind, "PersistentVolumeClaim") && !is_backup_claim(obj))
         (gone ? cache_drop_claim : cache_put_claim)(cache, obj);
     else if (str_eq(w->kind, "Node"))
         (gone ? cache_drop_node : cache_put_node)(cache, obj);

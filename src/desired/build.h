@@ -25,6 +25,9 @@ cJSON *build_redis_service(const struct isvc *s, const struct desired_input *in)
 cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_pdb(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_netpol(const struct isvc *s, const struct desired_input *in);
+cJSON *build_backup_claim(const struct isvc *s, const struct desired_input *in);
+cJSON *build_backup_cron(const struct isvc *s, const struct desired_input *in);
+cJSON *build_backup_job(const struct isvc *s, const struct desired_input *in);
 
 /* The template of the serving pods: labels, annotations, spec. */
 cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
@@ -47,10 +50,22 @@ void build_env_field(cJSON *env, const char *name, const char *field);
 void build_mount(cJSON *container, const char *name, const char *path, bool read_only);
 void build_container_security(cJSON *container);
 
+#define BUILD_ENTRY_PROGRAM "/usr/bin/everserve-entry" /* of our own image */
+#define BACKUP_DIR "/backup"
+#define BACKUP_ANNOTATION "serving.everserve.dev/backup" /* of the Job: the backup's name */
+/* The claim that takes this service's backups. */
+void build_backup_claim_name(const struct isvc *s, char out[300]);
+
 /* The program of ours that a Redis container starts through: what brings it into the pod, and the command's
  * front, up to the server's own. redis_fence.c */
 void build_redis_entry(const struct isvc *s, const struct desired_input *in, cJSON *pod);
 void build_redis_fence(const struct isvc *s, bool tls, cJSON *command);
+/* How that program reaches the servers: for any of its commands that asks them. The password is not part of it. */
+void build_redis_reach(const struct isvc *s, bool tls, cJSON *command);
+void build_redis_tls_volume(cJSON *volumes, const char *secret); /* redis_statefulset.c */
+const char *build_persistence(const struct isvc_redis *r); /* "AppendOnly": as the spec and that program spell it */
+void build_redis_restore(const struct isvc *s, const struct desired_input *in, cJSON *pod); /* redis_backup.c */
+void build_redis_security(cJSON *pod); /* redis_statefulset.c */
 
 /* Does this cluster speak TLS? What its Secret holds decides; the spec only before there is one. */
 bool build_uses_tls(const struct isvc *s, const struct desired_input *in);

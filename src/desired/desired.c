@@ -14,6 +14,9 @@ static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct de
     [CHILD_REDIS_STATEFULSET] = build_redis_statefulset,
     [CHILD_REDIS_PDB] = build_redis_pdb,
     [CHILD_REDIS_NETPOL] = build_redis_netpol,
+    [CHILD_BACKUP_CLAIM] = build_backup_claim,
+    [CHILD_BACKUP_CRON] = build_backup_cron,
+    [CHILD_BACKUP_JOB] = build_backup_job,
 };
 
 static const char placeholder[] = "placeholder-the-operator-generates-one";
@@ -39,6 +42,7 @@ struct desired_input desired_input_default(const struct isvc *s)
         .redis_may_disrupt = true,
         .redis_nodes = s->redis.nodes,
         .redis_entrypoint = EVERSERVE_IMAGE,
+        .redis_formed = true,
         .redis_keys = s->redis.tls_secret ? &with_tls : &plain,
     };
 }

@@ -82,5 +82,7 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
     buf_str(&b, "include " REDIS_AUTH_DIR "/auth.conf\n");
     json_str(json_obj(o, "data"), "redis.conf", buf_text(&b));
     build_redis_stop(build_uses_tls(s, in), json_obj(o, "data"));
+    if (s->redis.restore.claim_name && !in->redis_formed) /* while this is there, pods below that number are filled */
+        json_fmt(json_obj(o, "data"), "restore", "%d\n", (int)s->redis.shards);
     return o;
 }

@@ -17,7 +17,7 @@ static void add_placement(const struct isvc *s, cJSON *pod)
     build_spread(pod, s, COMPONENT_REDIS, false);
 }
 
-static void add_security(cJSON *pod)
+void build_redis_security(cJSON *pod)
 {
     cJSON *sc = json_obj(pod, "securityContext");
 
@@ -142,7 +142,7 @@ static void add_file(cJSON *source, const char *key, const char *path)
     json_str(file, "path", path);
 }
 
-static void add_tls_volume(cJSON *list, const char *secret)
+void build_redis_tls_volume(cJSON *list, const char *secret)
 {
     static const char *const files[] = { "tls.crt", "tls.key", "ca.crt" };
     cJSON *v = json_push_obj(list);
@@ -168,7 +168,7 @@ static void add_volumes(const struct isvc *s, cJSON *pod, const char *secret, bo
     add_file(json_obj(v, "secret"), "auth.conf", "auth.conf");
     add_file(json_obj(v, "secret"), redis_key_name(USER_REPLICA, KEY_NOW), "password");
     if (tls)
-        add_tls_volume(list, secret);
+        build_redis_tls_volume(list, secret);
     if (!s->redis.ephemeral)
         return;
     v = json_push_obj(list);
@@ -230,11 +230,12 @@ cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input 
     add_settings(s, in, json_obj(json_obj(spec, "template"), "metadata"));
     pod = json_obj(json_obj(spec, "template"), "spec");
     json_int(pod, "terminationGracePeriodSeconds", GRACE_S);
-    add_security(pod);
+    build_redis_security(pod);
     add_placement(s, pod);
     add_container(s, pod, name, build_uses_tls(s, in));
     add_volumes(s, pod, name, build_uses_tls(s, in));
     build_redis_entry(s, in, pod);
+    build_redis_restore(s, in, pod);
     build_canonical_pod(pod);
     if (!s->redis.ephemeral)
         add_claims(s, spec);

@@ -30,14 +30,14 @@
 enum { ID_CHARS = 40, CONF_BYTES_MAX = 1 << 20 };
 
 static const char usage[] =
-    "usage: everserve-entry restore --from DIR --pod NAME --shards N [OPTIONS]\n"
+    "usage: everserve-entry restore --from DIR --pod NAME (--shards N | --when FILE) [OPTIONS]\n"
     "\n"
     "Fills the empty data folder of pod NAME-i with shard i of a backup. Does nothing for other pods, for a folder\n"
     "that belongs to a node already, and once the file of --when is gone.\n"
     "\n"
     "  --data DIR                 to be filled (default: /data)\n"
     "  --persistence MODE         AppendOnly, Snapshot or None (default: None)\n"
-    "  --when FILE                only while this file is there\n";
+    "  --when FILE                only while this file is there; it holds the number of shards\n";
 
 struct restore {
     const char *from, *data, *when;
@@ -156,13 +156,28 @@ static int fill(const struct restore *r, const struct backup *b, struct err *e)
     return 0;
 }
 
-static int run(const struct restore *r)
+/* False: not any more. */
+static bool read_when(struct restore *r)
+{
+    AUTO_FREE char *text = NULL;
+    struct err e;
+    size_t len = 0;
+
+    if (!r->when)
+        return true;
+    if (data_read_file(r->when, 64, &text, &len, &e) < 0)
+        return false;
+    text[strcspn(text, "\n")] = '\0';
+    return str_to_int(text, 1, BACKUP_SHARDS_MAX, &r->shards);
+}
+
+static int run(struct restore *r)
 {
     struct backup b = { .shards = NULL };
     struct err e = { 0 };
     int rc = 0;
 
-    if (exists(r, "nodes.conf") || (r->when && access(r->when, F_OK) < 0)) {
+    if (exists(r, "nodes.conf") || !read_when(r)) {
         log_info("nothing is to be restored any more");
         return 0;
     }
@@ -215,7 +230,7 @@ int entry_restore(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1)
         if (c == '?' || !take_option(&r, c, optarg))
             return fputs(usage, stderr), 64;
-    if (optind < argc || !r.from || r.pod < 0 || !r.shards)
+    if (optind < argc || !r.from || r.pod < 0 || (!r.shards && !r.when))
         return fputs(usage, stderr), 64;
     return run(&r);
 }

@@ -89,6 +89,10 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true;
     if (w->leave_redis_pods && w->o->child[c] && (c == CHILD_REDIS_CONFIGMAP || c == CHILD_REDIS_STATEFULSET))
         return true;
+    if (c == CHILD_BACKUP_CLAIM && (!w->o->svc->redis.backup.storage || w->o->svc->redis.backup.claim_name))
+        return true; /* the backups on it outlive the wish for more */
+    if (c == CHILD_BACKUP_JOB && w->o->child[c] && w->in.redis_backup)
+        return true; /* a Job cannot change */
     if (!w->o->svc->redis.present)
         return true; /* removed from the spec while it may hold data: nothing is deleted */
     /* without a password no pod may start: it would be open to everybody */

@@ -16,6 +16,24 @@ static void read_entrypoint(const cJSON *status, struct entrypoint *out)
         *out = (struct entrypoint){ .image = "" };
 }
 
+static void read_text(const cJSON *status, const char *path, char *out, size_t size)
+{
+    const char *text = json_get_str(status, path);
+
+    if (!text || !str_copy(out, size, text))
+        out[0] = '\0';
+}
+
+static void read_backup(const cJSON *status, struct backup_state *out)
+{
+    int64_t last_ms = str_rfc3339_ms(json_get_str(status, "redis.backup.last"));
+
+    out->last_ms = last_ms > 0 ? last_ms : 0;
+    read_text(status, "redis.backup.lastPath", out->last_path, sizeof(out->last_path));
+    read_text(status, "redis.backup.error", out->error, sizeof(out->error));
+    read_text(status, "redis.backup.token", out->token, sizeof(out->token));
+}
+
 int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
 {
     struct latch l = { .bootstrapped = json_get_bool(status, "redis.bootstrapped", false) };
@@ -36,6 +54,7 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
         return err_wrap(e, "status.redis.resize");
     }
     read_entrypoint(status, &l.entrypoint);
+    read_backup(status, &l.backup);
     *out = l;
     return 0;
 }

@@ -38,6 +38,7 @@ static const struct rule {
     { "redis-drain", rule_redis_drain },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
     { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, { "redis-entry", rule_redis_entry },
+    { "redis-backup", rule_redis_backup },
     { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
@@ -120,6 +121,7 @@ void plan_step(const struct observed *o, struct plan *out)
     if (o->redis.latch.resize.shards)
         out->redis.progress = o->redis.progress;
     out->redis.entrypoint = o->redis.latch.entrypoint;
+    out->redis.backup = o->redis.latch.backup;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;
     out->redis.settings = o->redis.settings;

@@ -70,6 +70,19 @@ static void add_resize(struct list *l, const struct observed *o, const struct pl
     }
 }
 
+static void add_backup(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const struct backup_state *was = &o->redis.latch.backup, *is = &p->redis.backup;
+    char note[400];
+
+    if (is->last_ms != was->last_ms) {
+        snprintf(note, sizeof(note), "a backup of every shard is complete: %s", is->last_path);
+        add(l, false, "RedisBackupComplete", "Backup", note);
+    }
+    if (is->error[0] && !str_eq(is->error, was->error))
+        add(l, true, "RedisBackupFailed", "Backup", is->error);
+}
+
 static void add_redis(struct list *l, const struct observed *o, const struct plan *p)
 {
     const char *was = json_get_str(o->status, "redis.state");
@@ -103,6 +116,7 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     if (flips(o, next, "Ready", "True"))
         add(&l, false, "Ready", "Reconcile", "everything is as it should be");
     add_stalled(&l, o, next, p);
+    add_backup(&l, o, p);
     add_redis(&l, o, p);
     add_resize(&l, o, p);
     add_roll(&l, o, p);

@@ -149,6 +149,21 @@ static void put_certificate(const struct observed *o, const struct plan *p, cJSO
         json_str(out, "fingerprint", c->fingerprint);
 }
 
+static void put_backup(const struct backup_state *b, cJSON *redis)
+{
+    char text[32];
+
+    if (b->last_ms) {
+        str_rfc3339(b->last_ms, false, text);
+        json_str(json_obj(redis, "backup"), "last", text);
+        put_text(json_obj(redis, "backup"), "lastPath", b->last_path);
+    }
+    if (b->error[0])
+        put_text(json_obj(redis, "backup"), "error", b->error);
+    if (b->token[0])
+        put_text(json_obj(redis, "backup"), "token", b->token);
+}
+
 static void put_redis(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct redis_outcome *r = &p->redis;
@@ -175,6 +190,7 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
         json_str(out, "entrypoint", r->entrypoint.image);
         json_str(out, "template", r->entrypoint.template);
     }
+    put_backup(&r->backup, out);
     if (r->plan.n_seats)
         json_put(out, "plan", form_plan_json(&r->plan));
     put_users(p, out);
