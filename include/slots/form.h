@@ -23,6 +23,7 @@ struct form_seat {
     char *pod;
     int shard;
     bool replica;
+    struct slot_set *slots; /* owned; of a master that was filled from a backup: what it came with; NULL: its even share */
     char id[NODE_ID_LEN + 1]; /* recorded when the pod was proven fresh, or first answered; "": not yet */
 };
 
@@ -37,6 +38,11 @@ void form_plan_done(struct form_plan *p);
 cJSON *form_plan_json(const struct form_plan *p);
 /* ERR_INVALID names the field; NULL or {} is an empty plan. At most 1,000 seats. */
 int form_plan_parse(const cJSON *json, struct form_plan *out, struct err *e) MUST_USE;
+
+/* The same for pods that start with a backup: as many as there are shards own slots, all together each slot once, and
+ * know nobody; the others are fresh. Whatever keys an owner holds must be expected: they came with its slots. */
+int form_plan_restore(const struct expected *x, const struct node_view *views, struct form_plan *out,
+                      struct err *e) MUST_USE;
 
 /* All members must be there, answer, and be fresh. ERR_RETRY: not all answer yet;
  * ERR_INVALID: data, slots, or other nodes found (message names the pod): never touch it. */

@@ -165,6 +165,21 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     return true;
 }
 
+/* The first that failed and left one: now, or before it was started again. */
+static void read_message(const cJSON *statuses, struct pod *out)
+{
+    static const char *const places[] = { "state.terminated", "lastState.terminated" };
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, statuses)
+        for (size_t i = 0; i < COUNT(places) && !out->message[0]; i++) {
+            const cJSON *end = json_at(c, places[i]);
+
+            if (json_get_int(end, "exitCode", 0) != 0)
+                copy_cut(out->message, sizeof(out->message), json_get_str(end, "message"));
+        }
+}
+
 static void read_containers(const cJSON *pod, struct pod *out)
 {
     const cJSON *c;
@@ -203,6 +218,8 @@ bool pod_from(const cJSON *obj, struct pod *out)
     read_containers(obj, out);
     if (!out->waiting[0] && condition_is(obj, "PodScheduled", "False"))
         copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
+    read_message(json_at(obj, "status.initContainerStatuses"), out);
+    str_utf8_fix(out->message);
     return true;
 }
 
@@ -240,7 +257,7 @@ bool pod_differs(const struct pod *a, const struct pod *b)
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
            a->running != b->running || a->deleting != b->deleting ||
            a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||
-           strcmp(a->revision, b->revision) != 0;
+           strcmp(a->message, b->message) != 0 || strcmp(a->revision, b->revision) != 0;
 }
 
 static bool all_digits(const char *s)

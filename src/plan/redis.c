@@ -21,7 +21,18 @@ static void copy_plan(const struct form_plan *from, struct form_plan *to)
     for (size_t i = 0; i < from->n_seats; i++) {
         to->seats[i] = from->seats[i];
         to->seats[i].pod = xstrdup(from->seats[i].pod);
+        if (from->seats[i].slots) {
+            to->seats[i].slots = xcalloc(1, sizeof(struct slot_set));
+            *to->seats[i].slots = *from->seats[i].slots;
+        }
     }
+}
+
+/* What was given out at the beginning says nothing any more: slots move. */
+static void forget_slots(struct form_plan *p)
+{
+    for (size_t i = 0; i < p->n_seats; i++)
+        free(TAKE(p->seats[i].slots));
 }
 
 void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms)
@@ -52,18 +63,40 @@ static void judge(struct walk *w)
     reason_from(r, verdict_why(&r->verdict));
 }
 
+static bool restores(const struct walk *w)
+{
+    return w->o->svc && w->o->svc->redis.present && w->o->svc->redis.restore.claim_name;
+}
+
+/* A pod that could not be filled says why when its container ends. */
+static enum verdict_of_rule look_at_filling(struct walk *w)
+{
+    for (size_t i = 0; !w->p->redis.bootstrapped && restores(w) && i < w->o->n_pods; i++) {
+        const struct pod *p = &w->o->pods[i];
+
+        if (p->of_redis && !p->deleting && !p->ready && p->message[0])
+            return walk_stall(w, RULE_HOLD, "RedisRestoreFailed", "%.60s: %.180s", p->name, p->message);
+    }
+    return RULE_PASS;
+}
+
+static int make_from(struct walk *w, struct form_plan *out, struct err *e)
+{
+    return (restores(w) ? form_plan_restore : form_plan_make)(&w->o->redis.expected, w->o->redis.views, out, e);
+}
+
 /* The plan goes to status first; the next pass, which reads it from there, may send. */
 static enum verdict_of_rule make_plan(struct walk *w)
 {
     struct redis_outcome *r = &w->p->redis;
     struct err e;
-    int rc = form_plan_make(&w->o->redis.expected, w->o->redis.views, &r->plan, &e);
+    int rc = make_from(w, &r->plan, &e);
 
     if (rc == -ERR_INVALID)
-        return walk_stall(w, RULE_HOLD, "DataFoundAtBootstrap", "%s", e.msg);
+        return walk_stall(w, RULE_HOLD, restores(w) ? "RedisRestoreRefused" : "DataFoundAtBootstrap", "%s", e.msg);
     if (rc < 0) {
         reason_from(r, e.msg);
-        return RULE_PASS;
+        return look_at_filling(w);
     }
     w->p->status_first = true;
     walk_look_again(w, 0);
@@ -88,6 +121,8 @@ static enum verdict_of_rule form(struct walk *w)
         how = walk_stall(w, RULE_HOLD, "RedisBootstrapRefused", "%s", s.reason);
     else if (s.action == FORM_DONE)
         r->bootstrapped = true;
+    if (r->bootstrapped)
+        forget_slots(&r->plan);
     if (s.action == FORM_RECORD)
         w->p->status_first = form_plan_record(&r->plan, &seen->expected, seen->views);
     if (r->bootstrapped) {
@@ -168,7 +203,7 @@ enum verdict_of_rule rule_redis_mend(struct walk *w)
     if (!seen->views) {
         walk_look_again(w, PROBE_HEALTHY_MS); /* a pod that gets its address brings a pass at once */
         reason_from(r, seen->blocked ? seen->blocked : "no Redis pod has an address yet");
-        return RULE_PASS;
+        return look_at_filling(w);
     }
     judge(w);
     return r->bootstrapped ? heal(w) : form(w);

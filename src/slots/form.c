@@ -111,14 +111,25 @@ static bool rule_no_strangers(struct form *f)
     return f->out->commands.n > 0 && stop(f->out, FORM_FORGET, WAIT_MS, "forgetting the id of a pod that started anew");
 }
 
+/* The shard's slots: an even share, or what its master came with from a backup. */
+static struct slot_set share_of(const struct form *f, int shard)
+{
+    struct slot_set share = { { 0 } };
+
+    for (size_t s = 0; s < f->plan->n_seats; s++)
+        if (f->plan->seats[s].slots && f->plan->seats[s].shard == shard)
+            return *f->plan->seats[s].slots;
+    slot_set_add(&share, slot_share(shard, f->plan->shards));
+    return share;
+}
+
 /* What a node owns must be its shard's; what holds keys must own slots or follow. */
 static bool rule_nothing_foreign(struct form *f)
 {
     for (size_t i = 0; i < f->m.n; i++) {
-        struct slot_set own = merged_slots(&f->m, i), share = { { 0 } };
+        struct slot_set own = merged_slots(&f->m, i), share = share_of(f, f->seat[i]->shard);
         char text[60];
 
-        slot_set_add(&share, slot_share(f->seat[i]->shard, f->plan->shards));
         slot_set_minus(&own, &share);
         if (slot_set_count(&own))
             return stop(f->out, FORM_REFUSE, LATER_MS, "%s owns slots %s, which are planned for another", name(f, i),
@@ -142,12 +153,11 @@ static bool rule_epochs(struct form *f)
 static bool rule_slots(struct form *f)
 {
     for (size_t i = 0; i < f->m.n; i++) {
-        struct slot_set share = { { 0 } };
+        struct slot_set share = share_of(f, f->seat[i]->shard);
         struct slot_range r = { 0, 0 };
 
         if (f->seat[i]->replica)
             continue;
-        slot_set_add(&share, slot_share(f->seat[i]->shard, f->plan->shards));
         slot_set_minus(&share, &f->m.claimed);
         for (unsigned from = 0; slot_set_next(&share, from, &r); from = r.last + 1u)
             commands_add(&f->out->commands, CMD_ADD_SLOTS, i)->range = r;

@@ -14,6 +14,10 @@
 #define HEAD "apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\nmetadata: { name: x, namespace: d }\n"
 #define PLAIN HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: {} }"
 #define WANTS_TLS HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: { tls: { secretName: t } } }"
+#define BACKUP HEAD "spec: { predictor: { containers: [{ image: m }] }, " \
+    "redis: { backup: { schedule: '0 3 * * *', keep: 3, storage: { size: 1Gi } } } }"
+#define RESTORE HEAD "spec: { predictor: { containers: [{ image: m }] }, " \
+    "redis: { restore: { claimName: old, path: old/one } } }"
 #define SCALED HEAD "spec: { predictor: { maxReplicas: 9, containers: [{ image: m }] } }"
 
 #define HASH "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7"
@@ -84,6 +88,18 @@ static const struct row {
       "\"cmVkaXNzOi8vOmh1bnRlcjJAeC1yZWRpcy5kLnN2Yzo2Mzc5LzA=\"" },
     { "pods learn of a new password by its number", PLAIN, { .redis_keys = &turned }, CHILD_DEPLOYMENT,
       "spec.template.metadata.annotations", "{\"everserve.dev/redis-credentials\":\"2\"}" },
+    { "no backup unless one is wanted", PLAIN, { .redis_formed = true, .redis_backup = "now-1" }, CHILD_BACKUP_JOB, NULL, NULL },
+    { "no schedule before there is something to save", BACKUP, { 0 }, CHILD_BACKUP_CRON, NULL, NULL },
+    { "the schedule", BACKUP, { .redis_formed = true }, CHILD_BACKUP_CRON, "spec.schedule", "\"0 3 * * *\"" },
+    { "the backup that is wanted now", BACKUP, { .redis_backup = "now-1" }, CHILD_BACKUP_JOB, "spec.template.spec.containers.0.command",
+      "[\"/everserve/entry\",\"backup\",\"--cli\",\"redis-cli\",\"--seed\",\"x-redis.d.svc:6379\",\"--dir\",\"/backup/x\","
+      "\"--name\",\"$(BACKUP_NAME)\",\"--keep\",\"3\"]" },
+    { "pods that save are not found by those who look for servers", BACKUP, { .redis_backup = "now-1" }, CHILD_BACKUP_JOB,
+      "spec.template.metadata.labels",
+      "{\"app.kubernetes.io/name\":\"inferenceservice\",\"app.kubernetes.io/instance\":\"x\",\"app.kubernetes.io/component\":\"redis-backup\"}" },
+    { "while nothing is formed pods are filled", RESTORE, { 0 }, CHILD_REDIS_CONFIGMAP, "data.restore", "\"3\\n\"" },
+    { "who fills them", RESTORE, { .redis_entrypoint = "mine:1", .redis_formed = true }, CHILD_REDIS_STATEFULSET,
+      "spec.template.spec.initContainers.1.image", "\"mine:1\"" },
     { "no Secret without a password", PLAIN, { 0 }, CHILD_REDIS_SECRET, NULL, NULL },
     { "the password", PLAIN, { .redis_keys = &hunter }, CHILD_REDIS_SECRET, "data.password", "\"aHVudGVyMg==\"" },
     { "a password with everything in it, in the URL", PLAIN, { .redis_keys = &odd }, CHILD_REDIS_SECRET, "data.url",
@@ -176,8 +192,10 @@ static void every_child_is_ours_by_name_and_label(void **state)
     struct isvc s;
     (void)state;
 
-    decode(HEAD "spec: { predictor: { maxReplicas: 3, containers: [{ image: m }] }, redis: {} }", &s);
+    decode(HEAD "spec: { predictor: { maxReplicas: 3, containers: [{ image: m }] }, "
+                "redis: { backup: { schedule: '@daily', storage: { size: 1Gi } } } }", &s);
     in = desired_input_default(&s);
+    in.redis_backup = "now";
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *child = desired_child((enum child)c, &s, &in);
         const cJSON *labels = json_at(child, "metadata.labels");
@@ -194,12 +212,29 @@ static void every_child_is_ours_by_name_and_label(void **state)
     isvc_done(&s);
 }
 
+static void backups_outlive_the_service_and_restores_happen_once(void **state)
+{
+    const struct desired_input formed = { .redis_formed = true };
+    struct isvc s;
+    (void)state;
+
+    decode(BACKUP, &s);
+    AUTO_JSON cJSON *claim = desired_child(CHILD_BACKUP_CLAIM, &s, &formed);
+    assert_null(json_at(claim, "metadata.ownerReferences"));
+    isvc_done(&s);
+    decode(RESTORE, &s);
+    AUTO_JSON cJSON *config = desired_child(CHILD_REDIS_CONFIGMAP, &s, &formed);
+    assert_null(json_at(config, "data.restore"));
+    isvc_done(&s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest more[] = {
         cmocka_unit_test(the_password_is_nowhere_else),
         cmocka_unit_test(the_template_depends_on_the_spec_alone),
         cmocka_unit_test(every_child_is_ours_by_name_and_label),
+        cmocka_unit_test(backups_outlive_the_service_and_restores_happen_once),
     };
     struct CMUnitTest tests[COUNT(rows) + COUNT(more)];
 
