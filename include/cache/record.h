@@ -42,10 +42,10 @@ struct record {
     bool scale_down_disabled;  /* autoscaler: behavior.scaleDown.selectPolicy Disabled */
     bool hpa_limited_by_failure; /* autoscaler: ScalingActive is False */
     bool is_stale;             /* not seen yet in the running list */
-    /* backups: a Job that ended well or not; when a backup was complete, and when that one was due (CronJob); 0: never */
-    bool job_complete, job_failed;
-    int64_t done_ms, due_ms;
-    char mark[40];             /* annotation serving.everserve.dev/backup: its name; "" */
+    bool job_complete, job_failed; /* a backup's Job */
+    int32_t due_min;           /* CronJob: when the last backup was due, in minutes since 1970 */
+    int64_t done_ms;           /* CronJob, Job: when a backup was complete; 0: never */
+    char mark[32];             /* annotation serving.everserve.dev/backup: its name; "" */
     char other_manager[32];    /* the last manager that is not ours and wrote spec: for messages */
 };
 

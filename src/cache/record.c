@@ -120,13 +120,15 @@ static int32_t credentials_of(const cJSON *obj)
     return str_to_int(cJSON_GetStringValue(v) ? cJSON_GetStringValue(v) : "", 0, INT32_MAX, &n) ? (int32_t)n : 0;
 }
 
+enum { MINUTE_MS = 60000 };
+
 static void read_backup(enum child child, const cJSON *obj, struct record *out)
 {
     const cJSON *mark = json_member(json_at(obj, "metadata.annotations"), API_GROUP "/backup");
 
     if (child == CHILD_BACKUP_CRON) {
         out->done_ms = str_rfc3339_ms(json_get_str(obj, "status.lastSuccessfulTime"));
-        out->due_ms = str_rfc3339_ms(json_get_str(obj, "status.lastScheduleTime"));
+        out->due_min = (int32_t)(str_rfc3339_ms(json_get_str(obj, "status.lastScheduleTime")) / MINUTE_MS);
     }
     if (child != CHILD_BACKUP_JOB)
         return;
@@ -237,7 +239,7 @@ bool record_is_ours(const struct record *r, const char *uid)
 bool record_differs(const struct record *a, const struct record *b)
 {
     return a->job_complete != b->job_complete || a->job_failed != b->job_failed || a->done_ms != b->done_ms ||
-           a->due_ms != b->due_ms || strcmp(a->mark, b->mark) != 0 || strcmp(a->uid, b->uid) != 0 || strcmp(a->owner_uid, b->owner_uid) != 0 ||
+           a->due_min != b->due_min || strcmp(a->mark, b->mark) != 0 || strcmp(a->uid, b->uid) != 0 || strcmp(a->owner_uid, b->owner_uid) != 0 ||
            a->generation != b->generation || a->observed_generation != b->observed_generation ||
            a->owned_hash != b->owned_hash || a->spec_replicas != b->spec_replicas || a->replicas != b->replicas ||
            a->ready != b->ready || a->updated != b->updated || a->available != b->available ||

@@ -48,9 +48,9 @@ static void look_at_schedule(struct walk *w, const struct record *cron)
 {
     AUTO_FREE char *name = NULL;
 
-    if (!cron || cron->done_ms <= 0 || cron->done_ms < cron->due_ms)
+    if (!cron || cron->done_ms <= 0 || cron->done_ms < cron->due_min * (int64_t)MINUTE_MS)
         return;
-    name = xasprintf("%s" CHILD_BACKUP_SUFFIX "-%lld", w->o->name, (long long)(cron->due_ms / MINUTE_MS));
+    name = xasprintf("%s" CHILD_BACKUP_SUFFIX "-%lld", w->o->name, (long long)cron->due_min);
     remember(w, cron->done_ms, name);
 }
 
