@@ -65,7 +65,7 @@ struct pod {
     bool is_stale;
     int64_t created_ms; /* since 1970 */
     char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
-    char message[160]; /* the last word of a container that failed (its termination message); "" */
+    char message[128]; /* the last word of a container that failed (its termination message); "" */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };
 

@@ -239,7 +239,7 @@ void ask_views(const struct ask_how *how, const struct ask_target *targets, stru
     AUTO_FREE struct ask *asks = xcalloc(n + 1, sizeof(*asks));
 
     for (size_t i = 0; i < n; i++) {
-        asks[i] = (struct ask){ .port = targets[i].port, .input = "INFO\nECHO " MARK "\nCLUSTER NODES\n" };
+        asks[i] = (struct ask){ .port = targets[i].port, .input = "INFO\nPING " MARK "\nCLUSTER NODES\n" };
         memcpy(asks[i].ip, targets[i].ip, sizeof(asks[i].ip));
     }
     ask_all(how, asks, n, within_ms);
