@@ -73,7 +73,7 @@ static const struct row {
     { "TLS is what the Secret holds, whatever the spec says", PLAIN, { .redis_keys = &secure }, CHILD_REDIS_STATEFULSET,
       "spec.template.spec.containers.0.command",
       "[\"/everserve/entry\",\"fence\",\"--data\",\"/data\",\"--persistence\",\"AppendOnly\",\"--cli\",\"redis-cli\","
-      "\"--user\",\"replica\",\"--password-file\",\"/etc/everserve-auth/password\",\"--tls\",\"/etc/everserve-tls\",\"--\","
+      "\"--user\",\"replica\",\"--tls\",\"/etc/everserve-tls\",\"--password-file\",\"/etc/everserve-auth/password\",\"--\","
       "\"redis-server\",\"/etc/everserve/redis.conf\",\"--cluster-announce-ip\",\"$(POD_IP)\","
       "\"--cluster-announce-hostname\",\"$(POD_NAME).x-redis.d.svc\"]" },
     { "nor does the spec alone switch it on", WANTS_TLS, { .redis_keys = &hunter }, CHILD_REDIS_STATEFULSET,
@@ -92,7 +92,7 @@ static const struct row {
     { "no schedule before there is something to save", BACKUP, { 0 }, CHILD_BACKUP_CRON, NULL, NULL },
     { "the schedule", BACKUP, { .redis_formed = true }, CHILD_BACKUP_CRON, "spec.schedule", "\"0 3 * * *\"" },
     { "the backup that is wanted now", BACKUP, { .redis_backup = "now-1" }, CHILD_BACKUP_JOB, "spec.template.spec.containers.0.command",
-      "[\"/everserve/entry\",\"backup\",\"--cli\",\"redis-cli\",\"--seed\",\"x-redis.d.svc:6379\",\"--dir\",\"/backup/x\","
+      "[\"/everserve/entry\",\"backup\",\"--cli\",\"redis-cli\",\"--user\",\"replica\",\"--seed\",\"x-redis.d.svc:6379\",\"--dir\",\"/backup/x\","
       "\"--name\",\"$(BACKUP_NAME)\",\"--keep\",\"3\"]" },
     { "pods that save are not found by those who look for servers", BACKUP, { .redis_backup = "now-1" }, CHILD_BACKUP_JOB,
       "spec.template.metadata.labels",
