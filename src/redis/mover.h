@@ -2,6 +2,7 @@
  * redis/mover.h - the parts of a batch of slot moves (redis/move.h), for themselves.
  *
  *   move.c          a batch: looks, opens links, shares out lanes, ends
+ *   move_share.c    which slots move, and in which lane
  *   move_lane.c     one pair of masters: a window of slots through the steps of slots/handover.h
  *   move_keys.c     the keys of one slot, by weight
  *   move_compare.c  keys that may be on both sides
@@ -25,9 +26,18 @@
 #define MOVE_BYTES_PER_MS 20000    /* at worst; how long a big key may silence its ends */
 #define MOVE_TRIES 3               /* of a slot, after errors that leave its keys in doubt */
 
-struct node;
 struct lane;
 struct pings;
+struct redis_move;
+
+struct node {
+    struct redis_move *m;
+    struct redis_target at;
+    char id[NODE_ID_LEN + 1];
+    struct link *link; /* NULL: not needed, or lost */
+    bool is_right;     /* answered, with its id */
+    size_t n_told;     /* HAND_OTHERS: replies awaited */
+};
 
 /* A slot on its way. */
 struct work {
@@ -79,6 +89,9 @@ void move_lane_idle(struct redis_move *m, struct lane *lane); /* has no slot lef
 void move_over(struct redis_move *m);
 const char *move_id(const struct redis_move *m, size_t member);
 const struct redis_target *move_target(const struct redis_move *m, size_t member);
+
+/* move_share.c */
+void move_share_out(struct redis_move *m, const struct node_view *views);
 
 /* move_lane.c: one lane per way, source and target. */
 struct lane {
