@@ -4,6 +4,8 @@
  */
 #include "redis_migrate.h"
 
+#include <stdio.h>
+
 enum { STUCK_MS = 60000, SHORT_MS = 2000, LONG_MS = 8000, SLOTS_MAX = 1024 };
 
 /* Which engine, by the versions of all; once one has failed for good, pace knows better. NULL: not all have said
@@ -47,6 +49,16 @@ static void fit_size(struct pace *p, int64_t took_ms)
     p->slots = slots;
 }
 
+/* What some server says of the newest migration that failed; "" when none says anything. */
+static const char *last_words(const struct redis_seen *seen)
+{
+    for (size_t i = 0; i < seen->expected.n_members; i++)
+        for (size_t k = 0; k < seen->views[i].n_jobs; k++)
+            if (seen->views[i].jobs[k].state == JOB_FAILED && seen->views[i].jobs[k].message[0])
+                return seen->views[i].jobs[k].message;
+    return "";
+}
+
 /* What the servers were told to move has moved, or not: then less is asked for, or another engine. */
 static void judge_migration(struct walk *w, const struct resize_step *s)
 {
@@ -56,6 +68,7 @@ static void judge_migration(struct walk *w, const struct resize_step *s)
     if (m->left && s->slots_left >= m->left) {
         (void)pace_failed(&m->pace);
         m->not_before_ms = w->o->now_ms + pace_wait_ms(&m->pace);
+        snprintf(m->error, sizeof(m->error), "%s", last_words(&w->o->redis));
     } else if (m->left && took_ms > 0) {
         fit_size(&m->pace, took_ms);
         m->slots_per_second = (m->left - s->slots_left) * 1000LL / took_ms;

@@ -170,7 +170,8 @@ static enum verdict_of_rule step(struct walk *w)
         resize_step_cancel(&seen->expected, seen->views, &s);
     show_progress(w, &s);
     if (s.n_moves || s.jobs_run || s.action == RESIZE_MIGRATE) /* numbers once a second: each is a write of the status */
-        snprintf(s.reason, sizeof(s.reason), "moving slots: %d %% are where they belong", r->progress.percent);
+        snprintf(s.reason, sizeof(s.reason), "moving slots: %d %% are where they belong%s%.120s", r->progress.percent,
+                 r->moving.error[0] ? "; what went wrong last: " : "", r->moving.error);
     show_migrating(r, s.reason);
     if (s.action == RESIZE_REFUSE)
         how = walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", s.reason);
