@@ -1,0 +1,106 @@
+/*
+ * A backup under a running ledger, the service destroyed with its volumes, and another that starts with it: every key that
+ * was acknowledged before the backup began is there. Needs nodes.
+ */
+#include <string.h>
+
+#include "e2e/witness.h"
+
+enum { BACKUP_S = 90, KEYS = 300 };
+
+static const char service[] =
+    "apiVersion: serving.everserve.dev/v1alpha1\n"
+    "kind: InferenceService\n"
+    "metadata: {name: %s}\n"
+    "spec:\n"
+    "  predictor: {minReplicas: 1, containers: [{name: m, image: llm:1}]}\n"
+    "  redis:\n"
+    "    shards: %d\n"
+    "    storage: {size: 1Gi}\n"
+    "    %s\n";
+
+static const char *cli(struct e2e *t, const char *name, const char *input)
+{
+    const char *password = redis_password(t, name);
+    const char *ip = json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s-redis-0", name)), "status.podIP");
+    const char *argv[] = { "env", e2e_fmt(t, "REDISCLI_AUTH=%s", password), "redis-cli", "-c", "-h", ip, NULL };
+    const char *out = "";
+
+    e2e_run(t, argv, input, &out);
+    return out;
+}
+
+static int count(const char *text, const char *word)
+{
+    int n = 0;
+
+    for (const char *p = text; (p = strstr(p, word)); p++)
+        n++;
+    return n;
+}
+
+static void fill(struct e2e *t, const char *name)
+{
+    AUTO_BUF struct buf in;
+
+    buf_init(&in, 1 << 20);
+    for (int i = 0; i < KEYS; i++)
+        buf_fmt(&in, "SET before-%d value-%d\n", i, i);
+    E2E_CHECK(t, count(cli(t, name, buf_text(&in)), "OK") == KEYS, NULL, "not every key was written");
+}
+
+static void check_keys(struct e2e *t, const char *name)
+{
+    AUTO_BUF struct buf in;
+    const char *out;
+
+    buf_init(&in, 1 << 20);
+    for (int i = 0; i < KEYS; i++)
+        buf_fmt(&in, "GET before-%d\n", i);
+    out = cli(t, name, buf_text(&in));
+    E2E_CHECK(t, count(out, "value-") == KEYS, NULL, "%d of %d keys came back", count(out, "value-"), KEYS);
+}
+
+static const char *back_up(struct e2e *t, const char *word)
+{
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {backup: {now: %s}}}}", word));
+    const cJSON *s = e2e_wait_value(t, "inferenceservices/fraud", "status.redis.backup.token", e2e_fmt(t, "\"%s\"", word), BACKUP_S);
+    const char *error = json_get_str(s, "status.redis.backup.error");
+
+    E2E_CHECK(t, str_empty(error), s, "the backup failed");
+    return json_get_str(s, "status.redis.backup.lastPath");
+}
+
+static void there_and_back(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_apply(t, service, "fraud", 3, "backup: {storage: {size: 1Gi}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
+    fill(t, "fraud");
+    ledger_start(t, "fraud");
+    e2e_sleep_ms(t, 1000);
+    const char *path = back_up(t, "one");
+    ledger_stop(t);
+    e2e_note(t, "taken: %s", path);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {deletion: Delete}}}");
+    e2e_delete(t, "inferenceservices/fraud");
+    e2e_wait_absent(t, "statefulsets/fraud-redis", READY_S);
+    E2E_CHECK(t, e2e_get(t, "persistentvolumeclaims/fraud-redis-backup"), NULL, "the backups went with the service");
+
+    e2e_apply(t, service, "again", 3, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    e2e_wait_condition(t, "inferenceservices/again", "RedisReady", "True", NULL, READY_S);
+    check_keys(t, "again");
+    e2e_apply(t, service, "other", 4, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    e2e_wait_condition(t, "inferenceservices/other", "Ready", "False", "RedisRestoreFailed", READY_S);
+}
+
+static const struct e2e_test tests[] = {
+    { "a backup under load, the service destroyed, and another restored from it", there_and_back, NEEDS_NODES | NEEDS_REDIS_CLI },
+};
+
+int main(void)
+{
+    return e2e_main("backup", tests, COUNT(tests));
+}
