@@ -224,7 +224,7 @@ static bool config_is_ours(const char *key)
 {
     static const char *const owned[] = { OWNED(AS_C) NULL };
 
-    return is_one_of(key, owned) || str_has_prefix(key, "cluster-");
+    return is_one_of(key, owned) || str_has_prefix(key, "cluster-") || str_has_prefix(key, "tls-");
 }
 
 static bool config_keys_are_free(const cJSON *self)
@@ -246,8 +246,8 @@ static bool config_keys_are_names(const cJSON *self)
 const struct rule rules_redis_config[] = {
     { "self.all(k, k.matches('^[a-z][a-z0-9.-]{0,62}$'))", "a setting's name is lower case, as in redis.conf", NULL,
       config_keys_are_names },
-    { "self.all(k, !k.startsWith('cluster-') && !(k in [" OWNED(AS_CEL) "'cluster-enabled']))",
-      "holds a setting that the operator owns (cluster-*, port, dir, requirepass, appendonly, maxmemory ...): "
+    { "self.all(k, !k.startsWith('cluster-') && !k.startsWith('tls-') && !(k in [" OWNED(AS_CEL) "'cluster-enabled']))",
+      "holds a setting that the operator owns (cluster-*, tls-*, port, dir, requirepass, appendonly, maxmemory ...): "
       "use the fields of spec.redis instead",
       NULL, config_keys_are_free },
     { NULL, NULL, NULL, NULL },
