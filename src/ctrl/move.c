@@ -63,7 +63,9 @@ static void remember(struct pass *p, const struct move_report *r)
         m->slots_per_second = (int64_t)r->n_done * 1000 / r->elapsed_ms;
     }
     snprintf(m->error, sizeof(m->error), "%s", r->error);
-    if (!r->error[0]) {
+    if (m->conflict_slot && !r->n_done)
+        m->not_before_ms = loop_now_ms() + LATER_MS; /* nothing else is left to be done */
+    if (!r->error[0] || m->conflict_slot) {
         pace_worked(&m->pace);
         return;
     }

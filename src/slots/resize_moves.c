@@ -134,33 +134,6 @@ static bool may_move(struct resize *z)
     return true;
 }
 
-bool resize_open_slots(struct resize *z)
-{
-    bool jobs = false;
-
-    for (size_t i = 0; i < z->m.n; i++) {
-        if (!z->m.me[i])
-            continue;
-        jobs |= z->m.views[i].migration_tasks > 0;
-        for (size_t o = 0; o < z->m.me[i]->n_open; o++)
-            mend_mark(z, i, &z->m.views[i].open[z->m.me[i]->first_open + o]);
-    }
-    drop_doubles(z);
-    if (z->out->commands.n) {
-        z->out->n_moves = 0;
-        return resize_stop(z, RESIZE_STABLE, 0, "%zu marks of moving slots lead nowhere", z->out->commands.n);
-    }
-    z->out->jobs_run = jobs;
-    if (!z->out->n_moves)
-        return jobs && resize_stop(z, RESIZE_WAIT, MIGRATE_MS, "slots are moving: %d left, %d %%", z->out->slots_left,
-                                   z->out->percent);
-    if (!may_move(z)) {
-        z->out->n_moves = 0;
-        return true;
-    }
-    return resize_stop(z, RESIZE_MOVE, 0, "%zu slots are half moved: they go on", z->out->n_moves);
-}
-
 static size_t richest(const struct resize *z)
 {
     size_t best = MERGED_NONE;
@@ -311,12 +284,32 @@ void resize_step_cancel(const struct expected *x, const struct node_view *views,
 
 enum { PAIRS_MAX = 64 };
 
+/* Pairs in turn, so that several work side by side. */
+static void take_in_turn(struct resize *z, const struct map_of_slots *map, struct pair *pairs, size_t n)
+{
+    for (bool some = n > 0; some && z->out->n_moves < RESIZE_MOVES_MAX;) {
+        some = false;
+        for (size_t i = 0; i < n; i++)
+            some |= take_next(z, map, &pairs[i]);
+    }
+}
+
+/* What is half moved goes first, but does not keep the others: one slot may wait for a person. */
+static void add_others(struct resize *z)
+{
+    AUTO_FREE struct map_of_slots *map = map_slots(z);
+    struct pair pairs[PAIRS_MAX];
+
+    for (size_t i = 0; i < z->out->n_moves; i++)
+        map->then[z->out->moves[i].slot] = map->now[z->out->moves[i].slot];
+    take_in_turn(z, map, pairs, find_pairs(map, pairs, PAIRS_MAX));
+}
+
 bool resize_moves(struct resize *z)
 {
     AUTO_FREE struct map_of_slots *map = map_slots(z);
     struct pair pairs[PAIRS_MAX];
     size_t n = find_pairs(map, pairs, PAIRS_MAX);
-    bool some = n > 0;
 
     if (!n)
         return false;
@@ -324,10 +317,34 @@ bool resize_moves(struct resize *z)
         return true;
     if (z->pace && z->pace->engine != ENGINE_LEGACY)
         return migrate(z, map, pairs, n);
-    while (some && z->out->n_moves < RESIZE_MOVES_MAX) {
-        some = false;
-        for (size_t i = 0; i < n; i++)
-            some |= take_next(z, map, &pairs[i]);
-    }
+    take_in_turn(z, map, pairs, n);
     return resize_stop(z, RESIZE_MOVE, 0, "moving slots: %d left, %d %%", z->out->slots_left, z->out->percent);
+}
+
+bool resize_open_slots(struct resize *z)
+{
+    bool jobs = false;
+
+    for (size_t i = 0; i < z->m.n; i++) {
+        if (!z->m.me[i])
+            continue;
+        jobs |= z->m.views[i].migration_tasks > 0;
+        for (size_t o = 0; o < z->m.me[i]->n_open; o++)
+            mend_mark(z, i, &z->m.views[i].open[z->m.me[i]->first_open + o]);
+    }
+    drop_doubles(z);
+    if (z->out->commands.n) {
+        z->out->n_moves = 0;
+        return resize_stop(z, RESIZE_STABLE, 0, "%zu marks of moving slots lead nowhere", z->out->commands.n);
+    }
+    z->out->jobs_run = jobs;
+    if (!z->out->n_moves)
+        return jobs && resize_stop(z, RESIZE_WAIT, MIGRATE_MS, "slots are moving: %d left, %d %%", z->out->slots_left,
+                                   z->out->percent);
+    if (!may_move(z)) {
+        z->out->n_moves = 0;
+        return true;
+    }
+    add_others(z);
+    return resize_stop(z, RESIZE_MOVE, 0, "slots that are half moved go on");
 }

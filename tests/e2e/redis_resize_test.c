@@ -152,6 +152,21 @@ static bool has_owners(const cJSON *isvc, const void *arg)
     return json_has(isvc, "status.redis.resize.owners");
 }
 
+/* Pods come again with the volumes that they had: empty masters, and replicas with old copies. */
+static void to_and_fro(struct e2e *t)
+{
+    struct ledger_opts o = { .fill = true };
+    struct witness v = { 0 };
+
+    begin(t, &v, &o);
+    resize(t, 3, 2);
+    resize(t, 3, 1);
+    resize(t, 5, 1);
+    resize(t, 3, 1);
+    resize(t, 4, 1);
+    end(t, &v);
+}
+
 /* Another size is wanted while the first one is on its way. */
 static void minds_are_changed(struct e2e *t)
 {
@@ -225,6 +240,7 @@ static void on_release(struct e2e *t)
 static const struct e2e_row tests[] = {
     ROW("3 to 6 to 3 shards under the ledger", shards_up_and_down, NULL),
     ROW("replicas 1 to 2 to 1 under the ledger", replicas_up_and_down, NULL),
+    ROW("to and fro: pods come again with old volumes", to_and_fro, NULL),
     ROW("another size is wanted while the first is on its way", minds_are_changed, NULL),
     ROW("the operator killed again and again while it resizes", operator_dies, NULL),
     ROW("3 to 4 to 3 shards on Redis 8.0", on_release, &releases[0]),
