@@ -110,7 +110,7 @@ static bool is_half_moved(const struct heal *h, const char *id)
     return false;
 }
 
-static bool is_moving(const struct heal *h)
+bool heal_is_moving(const struct heal *h)
 {
     for (size_t i = 0; i < h->m.n; i++)
         if (heal_is_up(h, i) && h->m.views[i].migration_tasks)
@@ -180,7 +180,7 @@ static bool take_over(struct heal *h, struct heal_loss *loss, struct excuse *x)
 
     if (!may_take_over(h, loss, x))
         return false;
-    if (is_moving(h) || !h->v->holds[P_EPOCHS])
+    if (heal_is_moving(h) || !h->v->holds[P_EPOCHS])
         return excuse(x, HEAL_WAIT, "%s takes over when slots rest and epochs differ", heal_name(h, loss->heir)), false;
     if (find_dissent(h, &who, &about))
         return excuse(x, HEAL_WAIT, "%s takes over when %s has heard of %s", heal_name(h, loss->heir), heal_name(h, who),

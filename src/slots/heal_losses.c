@@ -44,13 +44,14 @@ static bool is_same_history(const char *a, const char *b)
     return a[0] && strspn(a, "0") < NODE_ID_LEN && strcmp(a, b) == 0;
 }
 
-/* It came from another shard and never copied this one: its data is that shard's. */
+/* It came from another shard and never copied this one; or somebody empty got its master's address, and it copied
+ * that: replication asks for an address, not for an id. */
 static bool has_other_history(const struct heal *h, size_t i, const char *master_id)
 {
     const char *own = h->m.views[i].replid;
 
     for (size_t k = 0; k < h->m.n; k++)
-        if (merged_owns(&h->m, k) && !str_eq(h->m.me[k]->id, master_id) &&
+        if (heal_is_up(h, k) && h->m.me[k]->flags & NODE_MASTER && !str_eq(h->m.me[k]->id, master_id) &&
             (is_same_history(own, h->m.views[k].replid) || is_same_history(own, h->m.views[k].replid2)))
             return true;
     return false;

@@ -96,6 +96,7 @@ bool heal_is_accepted(const struct heal *h, const struct slot_set *slots); /* a 
 
 /* heal_failover.c */
 bool heal_failover(struct heal *h);
+bool heal_is_moving(const struct heal *h); /* servers carry out a migration by themselves */
 bool heal_is_overdue(const struct heal *h, const char *master_id); /* nobody was elected for it in time */
 
 /* heal_slots.c */

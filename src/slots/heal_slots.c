@@ -194,7 +194,7 @@ bool heal_open_slots(struct heal *h)
     struct slot_range r;
     char text[60];
 
-    if (h->in->slots_are_moving || !h->v->serving || !h->v->holds[P_CONSENSUS])
+    if (h->in->slots_are_moving || heal_is_moving(h) || !h->v->serving || !h->v->holds[P_CONSENSUS])
         return false;
     for (unsigned from = 0; slot_set_next(&open, from, &r); from = r.last + 1u)
         for (unsigned slot = r.first; slot <= r.last; slot++)

@@ -19,6 +19,7 @@ static struct moves m;
 static struct heal_step step;
 static int done[HEAL_ADDSLOTS + 1]; /* how often each action was decided */
 static bool no_arming; /* such commands get lost */
+static struct slot_set accepted; /* for loss; none at first */
 static uint16_t first[3]; /* of each shard: a slot with KEYS keys */
 
 static int teardown(void **state)
@@ -74,10 +75,13 @@ static void expect_keys(uint16_t slot)
 static void start(int replicas, bool no_log)
 {
     struct err e = { 0 };
+    char password[32];
 
+    /* a port that a killed server left may be another test's by now: nobody copies from a stranger */
+    snprintf(password, sizeof(password), "heal-%d", (int)getpid());
     lab_open(&lab);
     lab.no_log = no_log;
-    lab_start(&lab, 3, replicas, "");
+    lab_start(&lab, 3, replicas, password);
     moves_init(&m, &lab);
     heal_step_init(&step);
     assert_true(lab_all_up(&lab));
@@ -116,7 +120,7 @@ static void drop_arming(void)
 
 static void pass(void)
 {
-    struct heal_input in = { .x = &lab.x, .v = &lab.v };
+    struct heal_input in = { .x = &lab.x, .v = &lab.v, .accept_loss = &accepted };
 
     lab_look(&lab);
     in.views = lab.views;
@@ -319,7 +323,8 @@ static void take_along(size_t from, uint16_t slot, size_t to, int n)
     moves_tag(slot, tag);
     for (int i = 0; i < n; i++) {
         moves_key(slot, tag, i, key);
-        assert_true(moves_say(&lab, from, "OK", "MIGRATE 127.0.0.1 %d %s 0 5000", lab.members[to].port, key));
+        assert_true(moves_say(&lab, from, "OK", "MIGRATE 127.0.0.1 %d %s 0 5000 AUTH %s", lab.members[to].port, key,
+                              lab.password));
     }
 }
 
@@ -381,6 +386,43 @@ static void t12_differing_duplicates_are_left_as_they_are(void **state)
     assert_int_equal(owner_of(1), 1);
 }
 
+/* Slots that their owner gave up, and all others still take for its own. */
+static void slots_that_were_given_up_go_back(void **state)
+{
+    (void)state;
+
+    start(0, false);
+    assert_true(moves_say(&lab, 1, "OK", "CLUSTER DELSLOTSRANGE %d %d", first[1], first[1] + 9));
+    expect_whole();
+    assert_int_equal(owner_of(first[1]), 1);
+    assert_int_equal(done[HEAL_ADDSLOTS], 1);
+}
+
+/* A shard is lost with both of its volumes: it stays down until a person gives its slots up. */
+static void a_lost_shard_is_served_empty_with_consent(void **state)
+{
+    (void)state;
+
+    start(1, false);
+    for (size_t i = 0; i < 4; i += 3) {
+        lab_kill(&lab, i);
+        lab_wipe(&lab, i);
+    }
+    for (size_t i = 0; i < 4; i += 3)
+        lab_launch(&lab, i, lab_free_port());
+    assert_true(lab_all_up(&lab));
+    heal_until(is_refused, 60);
+    assert_non_null(strstr(step.reason, "spec.redis.acceptDataLossForSlots: \"0-5460\""));
+    assert_int_equal(done[HEAL_ADDSLOTS], 0);
+    slot_set_add(&accepted, slot_share(0, 3));
+    heal_until(is_well, 90);
+    assert_int_equal(lab.v.n_masters, 3);
+    fill(first[0]);
+    for (int s = 0; s < 3; s++)
+        expect_keys(first[s]);
+    assert_true(lab_referee(&lab));
+}
+
 #define REAL(test) cmocka_unit_test_teardown(test, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -391,6 +433,8 @@ static const struct CMUnitTest tests[] = {
     REAL(t09_old_masters_return_at_once),
     REAL(t09_who_may_be_running_is_waited_for),
     REAL(a_replica_that_nobody_elects_is_forced),
+    REAL(slots_that_were_given_up_go_back),
+    REAL(a_lost_shard_is_served_empty_with_consent),
     REAL(t12_slots_left_open_in_each_case),
     REAL(t12_differing_duplicates_are_left_as_they_are),
 };

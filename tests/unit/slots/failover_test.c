@@ -225,6 +225,22 @@ static void a_copy_of_another_shard_is_never_chosen(void **state)
     assert_int_equal(world.node[4].owns, 0);
 }
 
+/* A new pod got the address of the dead master, and its replica copied it: that is no copy of the shard. */
+static void a_copy_of_a_newcomer_is_never_chosen(void **state)
+{
+    (void)state;
+
+    w_wipe(&world, 0);
+    w_start(&world, 0, false);
+    world.node[3].armed = false;
+    world.node[3].replid = world.node[world.id_of[0]].replid;
+    world.node[3].data = 0;
+    never(HEAL_FORCE, 60000);
+    assert_int_equal(step.action, HEAL_REFUSE);
+    assert_false(world.node[3].armed);
+    assert_int_equal(world.node[3].owns, 0);
+}
+
 static void kill_two(void)
 {
     w_kill(&world, 0);
@@ -401,6 +417,7 @@ int main(void)
         WITH_SIX(who_is_not_elected_is_told_again_and_then_said),
         WITH_SIX(a_copy_that_lagged_is_not_forced_without_consent),
         WITH_SIX(a_copy_of_another_shard_is_never_chosen),
+        WITH_SIX(a_copy_of_a_newcomer_is_never_chosen),
         WITH_SIX(without_a_majority_a_fenced_master_is_replaced),
         WITH_SIX(one_that_may_be_running_forbids_it),
         WITH_SIX(a_silent_replica_forbids_it_too),
