@@ -47,6 +47,13 @@ void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, in
     walk_look_again(w, again_ms);
 }
 
+bool walk_redis_has_room(const struct walk *w)
+{
+    const struct redis_outcome *r = &w->p->redis;
+
+    return !r->mending || (r->resize.shards && !r->commands.n && !r->n_moves);
+}
+
 static void judge(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;

@@ -26,12 +26,6 @@ static enum verdict_of_rule say(struct walk *w, const struct settings_step *s)
                       json_member(users, s->key) ? "spec.redis.config." : "redis.conf: ", s->key, s->why);
 }
 
-/* A resize that waits for pods leaves room: they come with the StatefulSet, which waits for a value to be tried. */
-static bool may_act(const struct redis_outcome *r)
-{
-    return !r->mending || (r->resize.shards && !r->commands.n && !r->n_moves);
-}
-
 /* A value that no server took goes into no file: a pod that ends by chance would not come back. */
 enum verdict_of_rule rule_redis_settings(struct walk *w)
 {
@@ -47,7 +41,7 @@ enum verdict_of_rule rule_redis_settings(struct walk *w)
     in.wanted = &wanted;
     settings_step(&in, &r->settings, &s);
     w->leave_redis_pods |= s.untested || s.key[0];
-    if (s.commands.n && may_act(r) && r->verdict.state != REDIS_UNKNOWN)
+    if (s.commands.n && walk_redis_has_room(w) && r->verdict.state != REDIS_UNKNOWN)
         walk_redis_step(w, &s.commands, "settings", 0);
     how = say(w, &s);
     settings_step_done(&s);

@@ -57,7 +57,7 @@ static bool may_act(const struct walk *w)
     const struct redis_seen *seen = &w->o->redis;
 
     return w->p->redis.wanted && seen->views && seen->keys && seen->secret == SECRET_HELD && seen->password_is_known &&
-           !w->p->redis.keys_change && !w->p->redis.mending && w->p->redis.state != REDIS_UNKNOWN &&
+           !w->p->redis.keys_change && walk_redis_has_room(w) && w->p->redis.state != REDIS_UNKNOWN &&
            w->o->svc && w->o->svc->redis.present;
 }
 

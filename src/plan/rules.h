@@ -30,7 +30,10 @@ void walk_look_again(struct walk *w, int64_t in_ms);
 
 /* Takes the pass's one step on Redis: commands move over (none: just waiting), step is static text. Ask
  * w->p->redis.mending first: who comes later waits for the next pass. */
-void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms); /* redis.c */
+void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms);
+/* Nothing is being told to Redis in this pass. A resize that waits counts as nothing: its pods may come only with
+ * a setting that was tried, and its new nodes need their users before slots move. */
+bool walk_redis_has_room(const struct walk *w); /* redis.c */
 
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */

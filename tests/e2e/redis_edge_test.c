@@ -1,6 +1,6 @@
 /*
  * Edges: a master dies in the middle of its replica's first copy (T3), a majority is away and returns in
- * either order (T9), functions and users on masters that are new (T15), the operator's clock jumps (T17), releases
+ * either order (T9), masters fail over while slots move (T14), functions and users on masters that are new (T15), the operator's clock jumps (T17), releases
  * are mixed in one cluster (T18). Under the ledger. Needs simulated nodes.
  */
 #include <fcntl.h>
@@ -135,6 +135,60 @@ static void first_returns_first(struct e2e *t)
 static void second_returns_first(struct e2e *t)
 {
     majority_returns(t, 1);
+}
+
+/* --- T14 --- */
+
+static const struct move_cut {
+    const char *server;
+    const char *yaml;
+    bool at_target;
+} move_cuts[] = {
+    { "redis-7.0", SERVICE("{image: 'redis:7.0'}"), false },
+    { "redis-7.0", SERVICE("{image: 'redis:7.0'}"), true },
+    { "redis-8.6", SERVICE("{image: 'redis:8.6'}"), false },
+    { "redis-8.6", SERVICE("{image: 'redis:8.6'}"), true },
+    { "valkey-9.1", SERVICE("{image: 'valkey/valkey:9.1'}"), false },
+    { "valkey-9.1", SERVICE("{image: 'valkey/valkey:9.1'}"), true },
+};
+
+/* The new shard's master, or one that gives slots to it. */
+static const char *end_of_move(struct e2e *t, bool is_target)
+{
+    struct redis_nodes n;
+
+    redis_nodes_get(t, "fraud", &n);
+    for (int i = 0; i < n.n_masters; i++)
+        if ((atoi(strrchr(n.masters[i], '-') + 1) >= 6) == is_target)
+            return e2e_fmt(t, "%s", n.masters[i]);
+    return NULL;
+}
+
+/* Away for as long as it takes to elect its replica, while slots leave it or come to it. */
+static void failover_in_a_move(struct e2e *t)
+{
+    const struct move_cut *m = t->row;
+    struct ledger_opts o = { .n_keys = 20000, .mixed = true, .fill = true };
+    struct redis_pods then;
+    const char *pod = NULL;
+
+    e2e_needs_server(t, m->server);
+    witness_bring_up(t, m->yaml);
+    ledger_start_with(t, "fraud", &o);
+    redis_pods_get(t, "fraud", &then);
+    operation_shards.begin(t, 0);
+    for (int64_t end_ms = e2e_deadline_ms(90); !(pod = end_of_move(t, true)); e2e_sleep_ms(t, 50))
+        E2E_CHECK(t, loop_now_ms() < end_ms, e2e_get(t, "inferenceservices/fraud"), "no slot moves");
+    pod = m->at_target ? pod : end_of_move(t, false);
+    int64_t from_ms = loop_now_ms();
+    pod_fault(t, pod, "pause");
+    e2e_sleep_ms(t, 3 * NODE_TIMEOUT_MS);
+    const cJSON *isvc = e2e_get(t, "inferenceservices/fraud");
+    e2e_note(t, "%s is away, %lld %% moved: %s", pod, (long long)json_get_int(isvc, "status.redis.progress.percent", -1),
+             json_get_str(e2e_condition(isvc, "RedisReady"), "message"));
+    pod_fault(t, pod, "null");
+    operation_wait_over(t, &operation_shards, 0, &then, "after a failover in the move");
+    witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
 }
 
 /* --- T15 --- */
@@ -315,6 +369,7 @@ static void mixed(struct e2e *t)
 
 #define NEEDS (NEEDS_SIM_NODES | NEEDS_REDIS_CLI)
 #define PLAIN(name, fn) { { name, fn, NEEDS }, NULL }
+#define CUT(name, i) { { name, failover_in_a_move, NEEDS | NEEDS_TIME }, &move_cuts[i] }
 #define MIX(name, i) { { name, mixed, NEEDS | NEEDS_TIME }, &mixes[i] }
 
 static const struct e2e_row tests[] = {
@@ -324,6 +379,12 @@ static const struct e2e_row tests[] = {
     PLAIN("T17: the operator's clock jumps back and forth", clock_jumps),
     { { "T9: two of three masters are away, the first returns first", first_returns_first, NEEDS | NEEDS_TIME }, NULL },
     { { "T9: two of three masters are away, the second returns first", second_returns_first, NEEDS | NEEDS_TIME }, NULL },
+    CUT("T14: a source fails over while it gives slots, Redis 7.0", 0),
+    CUT("T14: a target fails over while it takes slots, Redis 7.0", 1),
+    CUT("T14: a source fails over while it gives slots, Redis 8.6", 2),
+    CUT("T14: a target fails over while it takes slots, Redis 8.6", 3),
+    CUT("T14: a source fails over while it gives slots, Valkey 9.1", 4),
+    CUT("T14: a target fails over while it takes slots, Valkey 9.1", 5),
     MIX("T18: Redis 7.0 and 8.0 in one cluster", 0),
     MIX("T18: Redis 8.0 and 8.6 in one cluster", 1),
     MIX("T18: Redis 7.0 and Valkey 8.1 in one cluster", 2),
