@@ -51,9 +51,12 @@ static void lose(struct link *k, bool denied, const char *why)
 static void on_timer(void *arg)
 {
     struct link *k = arg;
+    struct link_events events = k->events;
+    char why[160];
 
+    snprintf(why, sizeof(why), "%s", k->why[0] ? k->why : "timeout: no connection");
     link_drop(k);
-    k->events.lost(k->events.arg, k->denied, k->why[0] ? k->why : "timeout: no connection");
+    events.lost(events.arg, k->denied, why); /* k may be gone afterwards */
 }
 
 /* hiredis frees the connection by itself. */
