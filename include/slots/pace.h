@@ -40,7 +40,8 @@ struct pace {
 struct pace pace_start(enum move_engine engine);
 void pace_idle(struct pace *p, int64_t seen_us); /* while nothing moves; 0 changes nothing */
 int64_t pace_limit_us(const struct pace *p);
-/* Once per window of a few hundred milliseconds: its worst PING but one in a hundred. */
+/* Once per window of a few hundred milliseconds: its worst PING but one in a hundred. What the slowest pace sees
+ * is not its doing: then the idle latency is raised, and falls again with what is seen later. */
 void pace_latency(struct pace *p, int64_t seen_us);
 
 enum pace_advice {

@@ -78,12 +78,21 @@ static void speed_up(struct pace *p)
         p->pairs = at_most(p->pairs + 1, PACE_PAIRS_MAX);
 }
 
+static bool is_slowest(const struct pace *p)
+{
+    return p->keys <= PACE_KEYS_MIN && p->slots == 1 && p->pairs == 1;
+}
+
 void pace_latency(struct pace *p, int64_t seen_us)
 {
-    if (seen_us > pace_limit_us(p))
+    if (seen_us > pace_limit_us(p) && is_slowest(p))
+        p->idle_us = seen_us / 2; /* slower cannot be: the machine is busy with something else */
+    else if (seen_us > pace_limit_us(p))
         slow_down(p);
     else if (seen_us < pace_limit_us(p) / 2)
         speed_up(p);
+    if (seen_us < p->idle_us)
+        p->idle_us -= (p->idle_us - seen_us) / 8;
 }
 
 void pace_worked(struct pace *p)

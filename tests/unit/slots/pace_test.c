@@ -122,6 +122,22 @@ static void success_forgives_and_grows(void **state)
     assert_int_equal(p.slots, PACE_SLOTS_MAX);
 }
 
+static void a_busy_machine_does_not_stop_it(void **state)
+{
+    struct pace p = { .keys = PACE_KEYS_MIN, .slots = 1, .pairs = 1, .idle_us = 300 };
+    (void)state;
+
+    pace_latency(&p, 30000);
+    assert_int_equal(p.idle_us, 15000);
+    assert_int_equal(pace_limit_us(&p), 45000);
+    pace_latency(&p, 20000);
+    assert_int_equal(p.pairs, 2);
+    for (int i = 0; i < 60; i++)
+        pace_latency(&p, 400);
+    assert_true(p.idle_us < 500);
+    assert_int_equal(pace_limit_us(&p), PACE_LEAST_LIMIT_US);
+}
+
 static void waits_are_bounded(void **state)
 {
     struct pace p = pace_start(ENGINE_LEGACY);
@@ -137,11 +153,12 @@ static void waits_are_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows)] = {
+    struct CMUnitTest tests[3 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows)] = {
         cmocka_unit_test(success_forgives_and_grows),
         cmocka_unit_test(waits_are_bounded),
+        cmocka_unit_test(a_busy_machine_does_not_stop_it),
     };
-    size_t n = 2;
+    size_t n = 3;
 
     ROWS(version_rows, check_version);
     ROWS(latency_rows, check_latency);
