@@ -150,7 +150,7 @@ static void look_at(struct look *l)
         count(l);
     }
     if (l->n_known && !l->n_have) {
-        keep(l->m, l->s->name, l->s->value, 0, "the servers that run do not know it", l->in->now_ms);
+        keep(l->m, l->s->name, l->s->value, 0, "the servers that run do not know it; is it one of another release? Then spec.redis.image comes first", l->in->now_ms);
         l->kept = kept_at(l->m, hash_of(l->s->name), hash_of(l->s->value));
     } else if (l->n_have && l->n_so == l->n_have && l->kept < SETTINGS_KEPT) {
         l->m->items[l->kept].refused = false;

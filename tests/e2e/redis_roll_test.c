@@ -78,6 +78,19 @@ static void other_resources(struct e2e *t)
     E2E_CHECK(t, referee_is_content(t, "fraud", &words), NULL, "the referee is not content:\n%s", words);
 }
 
+/* Each pod comes back empty, as another node: it is introduced, copies, and its old id is forgotten. */
+static void without_volumes(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, SERVICE("{persistence: None, storage: {ephemeral: true}}"));
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {resources: {requests: {cpu: 11m}}}}}");
+    await_roll(t, &v, &pods);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
 static void without_replicas(struct e2e *t)
 {
     struct witness v = { 0 };
@@ -354,6 +367,7 @@ static const struct e2e_row tests[] = {
           NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("volumes grow, and no pod is touched", volumes_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("volumes that cannot grow: the server's words", volumes_that_cannot_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
+    PLAIN("volumes that go with their pods: each copy is made anew", without_volumes, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is restarted when its data come back", without_replicas, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("one node alone is not restarted when its data would go", not_over_lost_keys, NEEDS_NODES | NEEDS_REDIS_CLI),
     PLAIN("the operator dies again and again while it rolls", operator_dies, NEEDS_NODES | NEEDS_REDIS_CLI),
