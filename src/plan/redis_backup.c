@@ -67,18 +67,46 @@ static void look_at_job(struct walk *w, const struct record *job, const char *wo
         b->token[0] = '\0';
 }
 
+/* One server per shard: a replica in sync writes beside its work. */
+static void tell_snapshots(struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    struct commands cmds = { 0 };
+
+    for (size_t i = 0; seen->views && i < seen->expected.n_members; i++)
+        if (seen->views[i].reach == REACH_OK && seen->views[i].is_replica && seen->views[i].master_link_up)
+            commands_add(&cmds, CMD_SAVE, i);
+    if (cmds.n && !w->p->redis.mending)
+        walk_redis_step(w, &cmds, "snapshot", 0);
+    commands_done(&cmds);
+}
+
+enum verdict_of_rule walk_save_first(struct walk *w, const char *word)
+{
+    const struct backup_state *b = &w->p->redis.backup;
+    const struct isvc_redis *want = &w->o->svc->redis;
+
+    if (want->backup.present && !is_for(b->last_path, word)) {
+        snprintf(w->backup_word, sizeof(w->backup_word), "%s", word);
+        return walk_say(w, RULE_HOLD, "RedisBackupFirst", "a backup is taken before nodes go%s%.180s", b->error[0] ? ": " : "", b->error);
+    }
+    if (!want->backup.present && want->persistence == REDIS_SNAPSHOT)
+        tell_snapshots(w);
+    return RULE_PASS;
+}
+
 /* One Job at a time: it stays until another word is there, then it goes, and the next is made. */
 static void decide_job(struct walk *w, const struct isvc_backup *want)
 {
     const struct record *job = w->o->child[CHILD_BACKUP_JOB];
     struct redis_outcome *r = &w->p->redis;
-    const char *word = want->now ? want->now : "";
+    const char *now = want->now ? want->now : "", *word = w->backup_word[0] ? w->backup_word : now;
 
     if (job && record_is_ours(job, w->o->uid)) {
-        look_at_job(w, job, word);
+        look_at_job(w, job, now);
         if (!job->deleting && is_for(job->mark, word))
             snprintf(r->backup_name, sizeof(r->backup_name), "%s", job->mark);
-    } else if (!job && word[0] && !str_eq(word, r->backup.token)) {
+    } else if (!job && word[0] && (word != now || !str_eq(word, r->backup.token))) {
         if (r->bootstrapped && (r->state == REDIS_HEALTHY || r->state == REDIS_DEGRADED))
             make_name(w, word, r->backup_name, sizeof(r->backup_name));
     }

@@ -65,6 +65,14 @@ static int check_room(const struct walk *w, const struct resize_plan *next, stru
     return rc == -ERR_INVALID ? rc : 0;
 }
 
+static enum verdict_of_rule save_first(struct walk *w)
+{
+    char word[40];
+
+    snprintf(word, sizeof(word), "resize-%lld", (long long)w->o->generation);
+    return walk_save_first(w, word);
+}
+
 static enum verdict_of_rule begin(struct walk *w)
 {
     struct redis_outcome *r = &w->p->redis;
@@ -84,6 +92,10 @@ static enum verdict_of_rule begin(struct walk *w)
         return walk_say(w, RULE_HOLD, "RedisResizeWaiting",
                         "%d shards with %d replicas are wanted: begins when Redis has been healthy for a while (%.120s)",
                         want->shards, want->replicas_per_shard, r->reason[0] ? r->reason : "not for long enough yet");
+    if (!r->resize.shards && (size_t)want->nodes < r->plan.n_seats && save_first(w) != RULE_PASS) {
+        resize_plan_done(&next);
+        return RULE_HOLD;
+    }
     if (check_room(w, &next, &e) < 0) {
         resize_plan_done(&next);
         return walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", e.msg);

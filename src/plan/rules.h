@@ -14,6 +14,7 @@ struct walk {
     struct desired_input in; /* filled by the gate for the children */
     bool leave_redis_set;    /* the StatefulSet alone: the server would refuse what is wanted of it */
     bool leave_redis_pods;   /* what Redis pods are made of (ConfigMap, StatefulSet) stays as it is */
+    char backup_word[48];    /* a backup that a step waits for; "": none */
     /* the reason of the rule that is running */
     const char *reason;
     char message[256];
@@ -40,6 +41,10 @@ bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /*
 
 /* What the PodDisruptionBudget of Redis should say. */
 bool budget_allows(const struct walk *w); /* budget.c */
+
+/* Before a step that cannot be taken back: passes when a backup for this word is complete, or when none are
+ * configured; then servers that keep snapshots are told to write one. Holds until then. redis_backup.c */
+enum verdict_of_rule walk_save_first(struct walk *w, const char *word);
 
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */

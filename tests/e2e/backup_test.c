@@ -96,7 +96,22 @@ static void there_and_back(struct e2e *t)
     e2e_wait_condition(t, "inferenceservices/other", "Ready", "False", "RedisRestoreFailed", READY_S);
 }
 
+/* Nodes that go take nothing along that is not saved. */
+static void saved_before_nodes_go(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_apply(t, service, "fraud", 3, "backup: {storage: {size: 1Gi}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {replicasPerShard: 0}}}");
+    e2e_wait_value(t, "statefulsets/fraud-redis", "spec.replicas", "3", READY_S);
+    const cJSON *s = e2e_get(t, "inferenceservices/fraud");
+    E2E_CHECK(t, !str_empty(json_get_str(s, "status.redis.backup.lastPath")), s, "nodes went and nothing was saved");
+}
+
 static const struct e2e_test tests[] = {
+    { "a backup is complete before nodes go", saved_before_nodes_go, NEEDS_NODES | NEEDS_REDIS_CLI },
     { "a backup under load, the service destroyed, and another restored from it", there_and_back, NEEDS_NODES | NEEDS_REDIS_CLI },
 };
 
