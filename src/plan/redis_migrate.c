@@ -71,6 +71,7 @@ static void judge_migration(struct walk *w, const struct resize_step *s)
         snprintf(m->error, sizeof(m->error), "%s", last_words(&w->o->redis));
     } else if (m->left && took_ms > 0) {
         fit_size(&m->pace, took_ms);
+        m->error[0] = '\0';
         m->slots_per_second = (m->left - s->slots_left) * 1000LL / took_ms;
         m->keys_per_second = m->slots_per_second * keys_per_slot(&w->o->redis);
     }
