@@ -6,6 +6,8 @@
 
 enum { COMMANDS_MAX = 16 };
 
+static const char unknown[] = "the servers that run do not know it; is it one of another release? Then spec.redis.image comes first";
+
 static uint64_t hash_of(const char *text)
 {
     uint64_t h = str_hash(STR_HASH_INIT, text, strlen(text));
@@ -150,7 +152,7 @@ static void look_at(struct look *l)
         count(l);
     }
     if (l->n_known && !l->n_have) {
-        keep(l->m, l->s->name, l->s->value, 0, "the servers that run do not know it; is it one of another release? Then spec.redis.image comes first", l->in->now_ms);
+        keep(l->m, l->s->name, l->s->value, 0, unknown, l->in->now_ms);
         l->kept = kept_at(l->m, hash_of(l->s->name), hash_of(l->s->value));
     } else if (l->n_have && l->n_so == l->n_have && l->kept < SETTINGS_KEPT) {
         l->m->items[l->kept].refused = false;
