@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "entry/ask.h"
+#include "entry/backup.h"
 #include "entry/data.h"
 #include "entry/fence.h"
 #include "fuzz.h"
@@ -37,9 +38,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     struct manifest_file files[8];
+    struct backup backup = { .shards = NULL };
     struct rdb_head head;
     struct err e;
 
+    if (backup_parse(text, size, &backup, &e) == 0)
+        assert(backup.n_shards > 0 && backup.n_shards <= BACKUP_SHARDS_MAX);
+    backup_done(&backup);
     if (rdb_head_parse(data, size, &head, &e) == 0)
         assert(strlen(head.replid) <= RDB_ID_LEN && head.offset >= -1);
     if (manifest_parse(text, size, files, 8, &e) > 0)
