@@ -16,6 +16,17 @@ static int64_t elapsed_ms_of(const struct redis_move *m)
     return loop_now_ms() - m->begun_ms;
 }
 
+struct redis_auth move_auth(const struct redis_move *m, size_t member)
+{
+    struct redis_auth auth = m->auth;
+
+    if (m->n_logins) {
+        auth.user = m->logins[m->nodes[member].login].user;
+        auth.password = m->logins[m->nodes[member].login].password;
+    }
+    return auth;
+}
+
 const char *move_id(const struct redis_move *m, size_t member)
 {
     return m->nodes[member].id;
@@ -169,9 +180,10 @@ static void open_links(struct redis_move *m)
 {
     for (size_t i = 0; i < m->n_nodes; i++) {
         struct link_events events = { .arg = &m->nodes[i], .lost = on_lost };
+        struct redis_auth auth = move_auth(m, i);
 
         if (m->nodes[i].is_right)
-            m->nodes[i].link = link_open(m->loop, &m->nodes[i].at, &m->auth, m->tls, MOVE_CONNECT_MS, MOVE_REPLY_MAX, &events);
+            m->nodes[i].link = link_open(m->loop, &m->nodes[i].at, &auth, m->tls, MOVE_CONNECT_MS, MOVE_REPLY_MAX, &events);
     }
     for (size_t i = 0; i < m->n_lanes; i++) {
         pings_add(m->pings, m->lanes[i].source);
@@ -253,14 +265,21 @@ static void copy_inputs(struct redis_move *m, const struct move_member *members,
     }
 }
 
+static void add_login(struct redis_move *m, const char *user, const char *password)
+{
+    if (str_empty(password) || m->n_logins == REDIS_LOGINS_MAX)
+        return;
+    m->logins[m->n_logins].user = xstrdup(str_empty(user) ? "default" : user);
+    m->logins[m->n_logins++].password = xstrdup(password);
+}
+
 static void copy_auth(struct redis_move *m, const struct redis_auth *auth)
 {
     if (!auth)
         return;
-    m->user = str_empty(auth->user) ? NULL : xstrdup(auth->user);
-    m->password = str_empty(auth->password) ? NULL : xstrdup(auth->password);
-    m->auth.user = m->user;
-    m->auth.password = m->password;
+    add_login(m, auth->user, auth->password);
+    for (size_t i = 0; i < auth->n_others; i++)
+        add_login(m, auth->others[i].user, auth->others[i].password);
     m->auth.tls = auth->tls;
     m->auth.sni = m->sni = auth->sni ? xstrdup(auth->sni) : NULL;
 }
@@ -324,11 +343,14 @@ void redis_move_cancel(struct redis_move *m)
     }
     SSL_CTX_free(m->tls);
     loop_timer_free(m->timer);
-    if (m->password)
-        explicit_bzero(m->password, strlen(m->password));
-    free(m->user);
+    for (size_t i = 0; i < m->n_logins; i++) {
+        char *password = (char *)(uintptr_t)m->logins[i].password;
+
+        explicit_bzero(password, strlen(password));
+        free(password);
+        free((char *)(uintptr_t)m->logins[i].user);
+    }
     free(m->sni);
-    free(m->password);
     free(m->nodes);
     free(m->works);
     free(m->states);

@@ -251,10 +251,11 @@ void keys_migrate(struct keys *k, size_t n, bool equal)
     struct command c = { .kind = equal ? CMD_MIGRATE_EQUAL : CMD_MIGRATE, .port = to->port, .number = timeout_ms(k, n) };
     const char *texts[PACE_KEYS_MAX + 4];
     size_t lens[PACE_KEYS_MAX + 4], n_words = 0;
-    const char *const login[] = { "AUTH2", k->m->user ? k->m->user : "default", k->m->password, "KEYS" };
+    const struct redis_auth auth = move_auth(k->m, k->w->lane->target);
+    const char *const login[] = { "AUTH2", auth.user, auth.password, "KEYS" };
 
     snprintf(c.ip, sizeof(c.ip), "%s", to->ip);
-    for (size_t i = k->m->password ? 0 : 3; i < COUNT(login); i++) {
+    for (size_t i = auth.password ? 0 : 3; i < COUNT(login); i++) {
         texts[n_words] = login[i];
         lens[n_words++] = strlen(login[i]);
     }

@@ -47,11 +47,12 @@ void pings_add(struct pings *p, size_t member)
 {
     struct ping *g = &p->items[member];
     struct link_events events = { .arg = g, .lost = on_lost };
+    struct redis_auth auth = move_auth(p->m, member);
 
     if (g->link)
         return;
     g->all = p;
-    g->link = link_open(p->m->loop, move_target(p->m, member), &p->m->auth, p->m->tls, MOVE_CONNECT_MS, PING_REPLY_MAX,
+    g->link = link_open(p->m->loop, move_target(p->m, member), &auth, p->m->tls, MOVE_CONNECT_MS, PING_REPLY_MAX,
                         &events);
 }
 

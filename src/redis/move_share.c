@@ -42,6 +42,14 @@ static void refuse(struct redis_move *m, struct work *w, const struct err *why)
                why->kind == ERR_RETRY ? REPLY_AGAIN : why->kind == ERR_DENIED ? REPLY_DENIED : REPLY_STOP, why->msg);
 }
 
+static size_t login_of(const struct redis_move *m, const struct node_view *v)
+{
+    for (size_t i = 0; i < m->n_logins; i++)
+        if (strcmp(m->logins[i].user, v->login) == 0)
+            return i;
+    return 0;
+}
+
 void move_share_out(struct redis_move *m, const struct node_view *views)
 {
     static const enum handover_how hows[] = { [MOVE_SLOT] = HAND_FORWARD, [MOVE_BACK] = HAND_BACK,
@@ -50,6 +58,7 @@ void move_share_out(struct redis_move *m, const struct node_view *views)
 
     for (size_t i = 0; i < m->n_nodes; i++) {
         ids[i] = m->nodes[i].id;
+        m->nodes[i].login = login_of(m, &views[i]);
         m->nodes[i].is_right = views[i].reach == REACH_OK && strcmp(views[i].id, ids[i]) == 0;
     }
     for (size_t i = 0; i < m->n_works; i++) {

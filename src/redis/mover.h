@@ -35,6 +35,7 @@ struct node {
     struct redis_target at;
     char id[NODE_ID_LEN + 1];
     struct link *link; /* NULL: not needed, or lost */
+    size_t login;      /* of the batch's, by the user that it took when it was looked at */
     bool is_right;     /* answered, with its id */
     size_t n_told;     /* HAND_OTHERS: replies awaited */
 };
@@ -63,8 +64,10 @@ struct redis_move {
     struct lane *lanes;
     size_t n_lanes, n_running;
     struct pings *pings;
-    char *user, *password, *sni;
-    struct redis_auth auth; /* copies */
+    struct redis_login logins[REDIS_LOGINS_MAX]; /* copies */
+    size_t n_logins;
+    struct redis_auth auth; /* what every node's has in common */
+    char *sni;
     SSL_CTX *tls;
     struct move_limits limits;
     struct move_report report;
@@ -87,6 +90,7 @@ void move_node_timeout(struct redis_move *m, int64_t ms);
 void move_error(struct redis_move *m, const struct work *w, size_t member, enum reply_class what, const char *error);
 void move_lane_idle(struct redis_move *m, struct lane *lane); /* has no slot left, may not begin one, or is dead */
 void move_over(struct redis_move *m);
+struct redis_auth move_auth(const struct redis_move *m, size_t member); /* lent */
 const char *move_id(const struct redis_move *m, size_t member);
 const struct redis_target *move_target(const struct redis_move *m, size_t member);
 

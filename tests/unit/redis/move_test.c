@@ -167,6 +167,31 @@ static void moves_with_a_password(void **state)
     moves_with_a_password_and_tls(false);
 }
 
+/* A node that knows the operator's user, and two that do not yet. */
+static void each_node_is_told_by_a_user_that_it_has(void **state)
+{
+    static const struct redis_login others[] = { { NULL, "secret" } };
+    struct move_member members[3];
+    struct redis_auth auth;
+    uint16_t slot;
+    (void)state;
+
+    start("secret", false);
+    slot = first_of(0);
+    assert_true(moves_say(&lab, 1, "OK", "ACL SETUSER operator on >word ~* &* +@all"));
+    moves_fill(&lab, 0, slot, KEYS);
+    moves_add(&m, MOVE_SLOT, slot, 0, 1);
+    for (size_t i = 0; i < 3; i++) {
+        members[i].at = (struct redis_target){ .ip = "127.0.0.1", .port = lab.members[i].port };
+        memcpy(members[i].id, lab.views[i].id, sizeof(members[i].id));
+    }
+    auth = (struct redis_auth){ .user = "operator", .password = "word", .others = others, .n_others = 1 };
+    m.running = redis_move_start(lab.loop, members, 3, m.slots, m.n, &auth, &m.limits, moves_done, &m);
+    loop_run(lab.loop);
+    expect_whole();
+    assert_int_equal(moves_count(&lab, 1, slot, KEYS), KEYS);
+}
+
 static void moves_over_tls(void **state)
 {
     (void)state;
@@ -604,6 +629,7 @@ int main(int argc, char **argv)
         WITH_LAB(slots_and_keys_move),
         WITH_LAB(a_batch_of_what_has_moved_is_done),
         cmocka_unit_test_setup_teardown(moves_with_a_password, NULL, teardown),
+        cmocka_unit_test_setup_teardown(each_node_is_told_by_a_user_that_it_has, NULL, teardown),
         cmocka_unit_test_setup_teardown(moves_over_tls, NULL, teardown),
         WITH_LAB(every_command_may_be_the_last),
         WITH_LAB(an_equal_key_on_both_sides_is_one),
