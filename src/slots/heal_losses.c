@@ -46,7 +46,7 @@ static bool is_same_history(const char *a, const char *b)
 
 /* It came from another shard and never copied this one; or somebody empty got its master's address, and it copied
  * that: replication asks for an address, not for an id. */
-static bool has_other_history(const struct heal *h, size_t i, const char *master_id)
+bool heal_has_other_history(const struct heal *h, size_t i, const char *master_id)
 {
     const char *own = h->m.views[i].replid;
 
@@ -62,7 +62,7 @@ bool heal_was_linked(const struct heal *h, size_t i)
     const struct node_view *v = &h->m.views[i];
 
     return v->is_replica && (v->master_link_up || v->link_down_s >= 0) &&
-           !has_other_history(h, i, h->m.me[i]->master_id);
+           !heal_has_other_history(h, i, h->m.me[i]->master_id);
 }
 
 /* A copy: it has, or had, its master's data, and is not in the middle of getting it. It can only take over what
@@ -76,7 +76,7 @@ static bool has_copy(const struct heal *h, size_t i, const char *master_id)
         return false;
 
     return h->m.me[i]->flags & NODE_REPLICA && str_eq(h->m.me[i]->master_id, master_id) &&
-           v->is_replica && !v->sync_in_progress && !v->loading && !has_other_history(h, i, master_id) &&
+           v->is_replica && !v->sync_in_progress && !v->loading && !heal_has_other_history(h, i, master_id) &&
            (heal_was_linked(h, i) || v->keys > 0);
 }
 

@@ -90,6 +90,8 @@ bool heal_strangers(struct heal *h);
 
 /* heal_losses.c */
 void heal_find_losses(struct heal *h);
+/* Its data is another master's than this one's. */
+bool heal_has_other_history(const struct heal *h, size_t i, const char *master_id);
 /* Its link to its master was up since it started, and its data is not another shard's. */
 bool heal_was_linked(const struct heal *h, size_t i);
 bool heal_is_accepted(const struct heal *h, const struct slot_set *slots); /* a person gave up all of these */

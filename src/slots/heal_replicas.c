@@ -217,8 +217,21 @@ static bool may_arm(const struct heal *h, size_t i)
     return calm && merged_owns(&h->m, master) && merged_in_sync(&h->m, i, master, NULL);
 }
 
+/* Whoever holds another master's data must not be elected, however that came about. */
+static bool disarm(struct heal *h)
+{
+    for (size_t i = 0; i < h->m.n; i++)
+        if (heal_is_up(h, i) && h->m.me[i]->flags & NODE_REPLICA && !(h->m.me[i]->flags & NODE_NOFAILOVER) &&
+            heal_has_other_history(h, i, h->m.me[i]->master_id))
+            commands_add(&h->out->commands, CMD_SUSPEND, i);
+    return h->out->commands.n > 0 && heal_stop(h, HEAL_SUSPEND, 0, "%zu replicas hold another master's data: no failover to them",
+                                               h->out->commands.n);
+}
+
 bool heal_arm(struct heal *h)
 {
+    if (disarm(h))
+        return true;
     for (size_t i = 0; i < h->m.n; i++)
         if (may_arm(h, i))
             commands_add(&h->out->commands, CMD_ARM, i);

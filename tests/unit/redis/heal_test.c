@@ -423,6 +423,30 @@ static void a_lost_shard_is_served_empty_with_consent(void **state)
     assert_true(lab_referee(&lab));
 }
 
+/* Replication asks for an address, not for an id: what a dead master's replica copies there is not the shard's.
+ * What is left of the shard then is for a person to say; nobody is elected with it. */
+static void a_newcomer_at_a_dead_masters_address_empties_its_replica(void **state)
+{
+    int64_t until;
+    (void)state;
+
+    start(1, true);
+    until = lab_until(30);
+    assert_true(moves_say(&lab, 3, "OK", "CONFIG SET cluster-replica-no-failover yes"));
+    no_arming = true;
+    lab_kill(&lab, 0);
+    lab_wipe(&lab, 0);
+    lab_launch(&lab, 0, lab.members[0].port);
+    do
+        lab_look(&lab);
+    while ((lab.views[3].reach != REACH_OK || lab.views[3].keys) && loop_now_ms() < until && usleep(100000) == 0);
+    assert_int_equal(lab.views[3].keys, 0);
+    no_arming = false;
+    heal_until(is_refused, 60);
+    assert_true(view_myself(&lab.views[3])->flags & NODE_NOFAILOVER);
+    expect_no_force();
+}
+
 #define REAL(test) cmocka_unit_test_teardown(test, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -435,6 +459,7 @@ static const struct CMUnitTest tests[] = {
     REAL(a_replica_that_nobody_elects_is_forced),
     REAL(slots_that_were_given_up_go_back),
     REAL(a_lost_shard_is_served_empty_with_consent),
+    REAL(a_newcomer_at_a_dead_masters_address_empties_its_replica),
     REAL(t12_slots_left_open_in_each_case),
     REAL(t12_differing_duplicates_are_left_as_they_are),
 };

@@ -232,7 +232,7 @@ static void a_copy_of_a_newcomer_is_never_chosen(void **state)
 
     w_wipe(&world, 0);
     w_start(&world, 0, false);
-    world.node[3].armed = false;
+    world.no_elections = true;
     world.node[3].replid = world.node[world.id_of[0]].replid;
     world.node[3].data = 0;
     never(HEAL_FORCE, 60000);
