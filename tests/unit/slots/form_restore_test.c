@@ -38,7 +38,7 @@ static const struct row {
     { "one does not answer yet", { "0-99", "100-16383", "", "" }, { 0 }, 0, 0, true, -ERR_RETRY },
 };
 
-static char pods[PODS][16];
+static char pods[PODS][32];
 static struct member members[PODS];
 static struct node_view *views;
 static struct form_plan plan, again;
