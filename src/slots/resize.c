@@ -52,7 +52,9 @@ static bool rule_answers(struct resize *z)
         if (!z->m.me[i] && !resize_is_leaving(z, i))
             return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting for %s: %.100s", resize_name(z, i),
                                z->m.views[i].error[0] ? z->m.views[i].error : "no answer");
-    return !z->v->serving && resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", verdict_why(z->v));
+    if (z->v->serving)
+        return false;
+    return resize_stale_marks(z) || resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting: %.150s", verdict_why(z->v));
 }
 
 /* Above every epoch there is, so that no old claim of a dead node can override what it will own. Only a node

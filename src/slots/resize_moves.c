@@ -321,6 +321,22 @@ bool resize_moves(struct resize *z)
     return resize_stop(z, RESIZE_MOVE, 0, "moving slots: %d left, %d %%", z->out->slots_left, z->out->percent);
 }
 
+/* The source failed over, and Redis hears nothing about a slot that it imports: so the slot has no owner for the
+ * importer, which says cluster_state:fail until the mark goes. Whoever answers for the source owns the slot by
+ * its own row, and the slot moves anew afterwards. */
+bool resize_stale_marks(struct resize *z)
+{
+    for (size_t i = 0; i < z->m.n; i++)
+        for (size_t o = 0; z->m.me[i] && o < z->m.me[i]->n_open; o++) {
+            const struct open_slot *mark = &z->m.views[i].open[z->m.me[i]->first_open + o];
+            size_t was = merged_find(&z->m, mark->peer), owner = owner_now(z, mark->slot);
+
+            if (mark->importing && was != MERGED_NONE && z->m.me[was]->flags & NODE_REPLICA && owner != MERGED_NONE && owner != i)
+                commands_add(&z->out->commands, CMD_SLOT_STABLE, i)->range = (struct slot_range){ mark->slot, mark->slot };
+        }
+    return z->out->commands.n > 0 && resize_stop(z, RESIZE_STABLE, 0, "%zu slots came from a master that failed over", z->out->commands.n);
+}
+
 bool resize_open_slots(struct resize *z)
 {
     bool jobs = false;

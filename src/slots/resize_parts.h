@@ -30,6 +30,7 @@ const struct resize_owner *resize_owner_of(const struct resize *z, size_t member
 
 /* resize_moves.c */
 bool resize_open_slots(struct resize *z);
+bool resize_stale_marks(struct resize *z); /* also while not every master serves */
 bool resize_moves(struct resize *z);
 bool resize_functions(struct resize *z); /* a shard gets no data before it has the functions that go with it */
 void resize_progress(struct resize *z);

@@ -45,8 +45,11 @@ static void check_key(struct e2e *t, struct client *c, int k, struct ledger_resu
         int64_t at = (int64_t)round * b->o.n_keys + k;
         uint32_t acked = at < BOOK_WRITES_MAX ? b->acked_at_ms[at] : 0;
         res->acked += acked != 0;
-        if (acked && at > n)
+        if (acked && at > n) {
+            if (res->lost < 10)
+                e2e_note(t, "lost: write %lld of %s (slot %u), there is %lld", (long long)at, key, key_slot(key), (long long)n);
             count_lost(b, res, acked);
+        }
     }
 }
 

@@ -109,7 +109,8 @@ void witness_check_ledger(struct e2e *t, int64_t may_lose_from_ms, int64_t may_l
     E2E_CHECK(t, r.acked > 100, NULL, "only %lld writes were acknowledged", (long long)r.acked);
     E2E_CHECK(t, r.wrong == 0, NULL, "%lld keys hold something else", (long long)r.wrong);
     E2E_CHECK(t, r.lost == 0 || (may_lose_to_ms && r.first_lost_ms >= may_lose_from_ms && r.last_lost_ms <= may_lose_to_ms),
-              NULL, "%lld acknowledged keys are lost", (long long)r.lost);
+              NULL, "%lld acknowledged writes are lost, the first acknowledged %lld ms after what may be lost begins, the last %lld",
+              (long long)r.lost, (long long)(r.first_lost_ms - may_lose_from_ms), (long long)(r.last_lost_ms - may_lose_from_ms));
 }
 
 void witness_for(struct e2e *t, struct witness *v, int64_t ms)
