@@ -374,7 +374,7 @@ static void mixed(struct e2e *t)
 
 static const struct e2e_row tests[] = {
     PLAIN("T3: a master is killed in the middle of its replica's first copy", killed_in_first_copy),
-    PLAIN("T3: a master stands still in the middle of its replica's first copy", away_in_first_copy),
+    { { "T3: a master stands still in the middle of its replica's first copy", away_in_first_copy, NEEDS | NEEDS_TIME }, NULL },
     PLAIN("T15: functions on a master that is new", functions_everywhere),
     PLAIN("T17: the operator's clock jumps back and forth", clock_jumps),
     { { "T9: two of three masters are away, the first returns first", first_returns_first, NEEDS | NEEDS_TIME }, NULL },

@@ -17,8 +17,8 @@ static const struct row {
     const struct operation *o;
     int most, most_long; /* commands to be killed after: in every run, and with E2E_LONG=1 */
 } rows[] = {
-    { &operation_form, 4, MOST },
-    { &operation_heal, 4, MOST },
+    { &operation_form, 3, MOST },
+    { &operation_heal, 3, MOST },
     { &operation_roll, 0, 24 },
     { &operation_shards, 0, 24 },
     { &operation_replicas, 0, 24 },
