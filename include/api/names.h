@@ -20,7 +20,7 @@
 #define COMPONENT_PREDICTOR "predictor"
 #define COMPONENT_REDIS "redis"
 
-enum { REDIS_PORT = 6379, REDIS_BUS_PORT = 16379 };
+enum { REDIS_PORT = 6379, REDIS_BUS_PORT = 16379, REDIS_NODE_TIMEOUT_MS = 5000 };
 
 /* All five labels. */
 cJSON *names_labels(const struct isvc *s, const char *component);

@@ -11,7 +11,6 @@ static const char fixed[] =
     "repl-backlog-size 16mb\n"
     "cluster-enabled yes\n"
     "cluster-config-file nodes.conf\n"
-    "cluster-node-timeout 5000\n"
     "cluster-require-full-coverage yes\n"
     "cluster-allow-reads-when-down no\n"
     /* an emptied master must not turn itself into somebody's replica behind our back */
@@ -74,6 +73,7 @@ cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *i
 
     buf_init(&b, CONF_BYTES_MAX);
     buf_str(&b, fixed);
+    buf_fmt(&b, "cluster-node-timeout %d\n", (int)REDIS_NODE_TIMEOUT_MS);
     buf_str(&b, build_uses_tls(s, in) ? with_tls : "port 6379\n");
     add_persistence(&b, &s->redis);
     add_replication(&b, &s->redis);

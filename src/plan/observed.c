@@ -164,6 +164,7 @@ struct member *members_expected(const char *name, const struct isvc *svc, const 
     }
     out->members = m;
     out->n_members = kept;
+    out->node_timeout_ms = REDIS_NODE_TIMEOUT_MS;
     expect(out, &latch->resize, shards, n);
     return m;
 }

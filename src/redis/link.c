@@ -24,6 +24,7 @@ struct link {
     struct link_events events;
     struct awaited *ring;
     size_t first, n, cap;
+    int64_t heard_ms, patience_ms; /* heard 0: not yet */
     bool denied;
     char why[160]; /* said when the timer fires; "": connecting takes too long */
 };
@@ -83,6 +84,17 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
     on_gone(ac);
 }
 
+static bool is_in_time(struct link *k)
+{
+    int64_t now = loop_now_ms(), silent_ms = k->heard_ms ? now - k->heard_ms : 0;
+
+    k->heard_ms = now;
+    if (!k->patience_ms || silent_ms <= k->patience_ms)
+        return true;
+    lose(k, false, "timeout: silent for so long that another may have been elected in its place");
+    return false;
+}
+
 static void on_reply(redisAsyncContext *ac, void *r, void *tag)
 {
     struct link *k = ac->data;
@@ -92,7 +104,7 @@ static void on_reply(redisAsyncContext *ac, void *r, void *tag)
     if (!k || !r)
         return; /* on_disconnect follows */
     meter_refill(&ac->c);
-    if (k->n == 0)
+    if (k->n == 0 || !is_in_time(k))
         return;
     a = k->ring[k->first];
     k->first = (k->first + 1) % k->cap;
@@ -205,6 +217,11 @@ struct link *link_open(struct loop *l, const struct redis_target *to, const stru
         send_auth(k, auth);
     link_send(k, &ping, on_greeting, k);
     return k;
+}
+
+void link_patience(struct link *k, int64_t ms)
+{
+    k->patience_ms = ms;
 }
 
 void link_close(struct link *k)

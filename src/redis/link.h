@@ -31,6 +31,8 @@ struct link *link_open(struct loop *l, const struct redis_target *to, const stru
                        int connect_ms, size_t max_bytes, const struct link_events *events);
 /* Copies the command's words out. on_reply is called once, or the link is lost. */
 void link_send(struct link *k, const struct command *c, link_reply on_reply, void *arg);
+/* A reply that comes later than this after the one before is not given out: the link is lost. 0: any time. */
+void link_patience(struct link *k, int64_t ms);
 void link_close(struct link *k); /* no further calls; NULL is fine */
 
 #endif

@@ -542,6 +542,39 @@ static void the_target_is_killed(void **state)
     killed(1);
 }
 
+/* It stands still for longer than its replica would wait, wakes, and carries out what was sent before: not one
+ * slot may be given away after that. */
+static void the_source_stands_still(void **state)
+{
+    uint16_t first = first_of(0);
+    (void)state;
+
+    fill_many();
+    m.limits.pace.keys = 8;
+    m.limits.pace.slots = 4;
+    add_many();
+    moves_start(&m);
+    run_for_ms(10);
+    kill(lab.pids[0], SIGSTOP);
+    run_for_ms(LAB_NODE_TIMEOUT_MS);
+    kill(lab.pids[0], SIGCONT);
+    if (m.running)
+        loop_run(lab.loop);
+    assert_int_equal(m.report.what, REPLY_AGAIN);
+    assert_non_null(strstr(m.report.error, "another may have been elected"));
+    assert_true(moves_in_state(&m, MOVE_OPEN) > 0);
+    assert_true(m.report.n_done < m.n);
+    for (int tries = 0; tries < 20 && m.report.n_done < m.n; tries++) {
+        usleep(200000);
+        add_many();
+        moves_run(&m);
+    }
+    m.n_done = 1;
+    expect_whole();
+    expect_many_at(1, first);
+    expect_closed();
+}
+
 static void the_deadline_ends_between_slots(void **state)
 {
     uint16_t first = first_of(0);
@@ -642,6 +675,7 @@ int main(int argc, char **argv)
         WITH_LAB(cancelled_and_gone_on),
         WITH_LAB(the_source_is_killed),
         WITH_LAB(the_target_is_killed),
+        WITH_LAB(the_source_stands_still),
         WITH_LAB(the_deadline_ends_between_slots),
     };
 
