@@ -43,6 +43,8 @@ static const struct place {
     { "horizontalpodautoscalers", "HorizontalPodAutoscaler", "/apis/autoscaling/v2", false },
     { "poddisruptionbudgets", "PodDisruptionBudget", "/apis/policy/v1", false },
     { "networkpolicies", "NetworkPolicy", "/apis/networking.k8s.io/v1", false },
+    { "cronjobs", "CronJob", "/apis/batch/v1", false },
+    { "jobs", "Job", "/apis/batch/v1", false },
     { "leases", "Lease", "/apis/coordination.k8s.io/v1", false },
     { "events", "Event", "/apis/events.k8s.io/v1", false },
     { "roles", "Role", "/apis/rbac.authorization.k8s.io/v1", false },
