@@ -27,6 +27,8 @@ static void comes_up(struct e2e *t)
 static void restart_is_quiet(struct e2e *t)
 {
     struct operator *op = witness_bring_up(t, e2e_redis_service);
+    /* the budget opens when health has lasted: the last write of all */
+    e2e_wait_value(t, "poddisruptionbudgets/fraud-redis", "spec.maxUnavailable", "1", 60);
     const char *want = children_settle(t, "fraud", 60);
     const char *rv = json_get_str(e2e_get(t, "inferenceservices/fraud"), "metadata.resourceVersion");
 
