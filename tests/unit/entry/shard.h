@@ -48,6 +48,9 @@ static inline bool shard_find(struct shard *s, const char *release)
     *s = (struct shard){ .server = "redis-server", .cli = "redis-cli" };
     if (!release)
         return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
+    /* half a minute each: one of either family is the usual */
+    if (!str_eq(release, "redis-8.0") && !str_eq(release, "valkey-9.1") && !getenv("E2E_LONG"))
+        return false;
     if (!servers_find(release, folder))
         return false;
     snprintf(s->server, sizeof(s->server), "%s/%.*s-server", folder, (int)strcspn(release, "-"), release);
