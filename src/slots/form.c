@@ -1,6 +1,5 @@
 #include "slots/form.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,19 +18,7 @@ struct form {
     struct form_step *out;
 };
 
-static bool stop(struct form_step *out, enum form_action action, int again_ms, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static bool stop(struct form_step *out, enum form_action action, int again_ms, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
-    va_end(ap);
-    out->action = action;
-    out->again_ms = again_ms;
-    return true;
-}
+#define stop STEP_STOP
 
 static const char *name(const struct form *f, size_t i)
 {

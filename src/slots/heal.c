@@ -1,6 +1,5 @@
 #include "slots/heal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,18 +8,6 @@
 #include "slots/heal_parts.h"
 
 #define NODE_TIMEOUT_MS 5000
-
-bool heal_stop(struct heal *h, enum heal_action action, int again_ms, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(h->out->reason, sizeof(h->out->reason), fmt, ap);
-    va_end(ap);
-    h->out->action = action;
-    h->out->again_ms = again_ms;
-    return true;
-}
 
 void heal_trouble(struct heal *h, size_t i, const char *what)
 {

@@ -9,6 +9,7 @@
 
 #include "slots/heal.h"
 #include "slots/merged.h"
+#include "slots/tell.h"
 
 #define HEAL_WAIT_MS 250
 #define HEAL_LATER_MS 2000 /* for what a person has to mend */
@@ -46,8 +47,7 @@ struct heal {
     size_t n_losses, cap_losses;
 };
 
-bool heal_stop(struct heal *h, enum heal_action action, int again_ms, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+#define heal_stop(h, ...) STEP_STOP((h)->out, __VA_ARGS__)
 void heal_trouble(struct heal *h, size_t i, const char *what); /* the first one counts */
 const char *heal_name(const struct heal *h, size_t i);
 int64_t heal_node_timeout_ms(const struct heal *h);

@@ -1,6 +1,5 @@
 #include "slots/resize.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,18 +7,6 @@
 #include "base/str.h"
 #include "slots/judge.h"
 #include "slots/resize_parts.h"
-
-bool resize_stop(struct resize *z, enum resize_action action, int again_ms, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(z->out->reason, sizeof(z->out->reason), fmt, ap);
-    va_end(ap);
-    z->out->action = action;
-    z->out->again_ms = again_ms;
-    return true;
-}
 
 const char *resize_name(const struct resize *z, size_t i)
 {

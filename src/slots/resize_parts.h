@@ -9,6 +9,7 @@
 
 #include "slots/merged.h"
 #include "slots/resize.h"
+#include "slots/tell.h"
 
 struct resize {
     struct merged m;
@@ -18,8 +19,7 @@ struct resize {
     struct resize_step *out;
 };
 
-bool resize_stop(struct resize *z, enum resize_action action, int again_ms, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+#define resize_stop(z, ...) STEP_STOP((z)->out, __VA_ARGS__)
 const char *resize_name(const struct resize *z, size_t i);
 bool resize_is_leaving(const struct resize *z, size_t i);
 /* By the plan; NULL: it owns nothing in the end. */

@@ -1,6 +1,5 @@
 #include "slots/roles.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,19 +27,7 @@ struct roles {
     size_t *heir; /* of each owner: who should be master; MERGED_NONE: not an owner */
 };
 
-static bool stop(struct roles *r, enum roles_action action, int again_ms, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static bool stop(struct roles *r, enum roles_action action, int again_ms, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(r->out->reason, sizeof(r->out->reason), fmt, ap);
-    va_end(ap);
-    r->out->action = action;
-    r->out->again_ms = again_ms;
-    return true;
-}
+#define stop(r, ...) STEP_STOP((r)->out, __VA_ARGS__)
 
 static const struct member *member(const struct roles *r, size_t i)
 {

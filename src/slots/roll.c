@@ -1,12 +1,12 @@
 #include "slots/roll.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "slots/merged.h"
+#include "slots/tell.h"
 
 enum {
     WAIT_MS = 250,
@@ -26,19 +26,7 @@ struct roll {
     size_t who; /* the member of the plan; MERGED_NONE */
 };
 
-static bool stop(struct roll_step *out, enum roll_action action, int again_ms, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static bool stop(struct roll_step *out, enum roll_action action, int again_ms, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
-    va_end(ap);
-    out->action = action;
-    out->again_ms = again_ms;
-    return true;
-}
+#define stop STEP_STOP
 
 static const char *name(const struct roll *r, size_t i)
 {

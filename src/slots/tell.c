@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,4 +41,14 @@ void tell_id(struct commands *c, enum command_kind kind, size_t who, const char 
     struct command *cmd = commands_add(c, kind, who);
 
     snprintf(cmd->id, sizeof(cmd->id), "%s", id);
+}
+
+bool tell_reason(char *out, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(out, size, fmt, ap);
+    va_end(ap);
+    return true;
 }

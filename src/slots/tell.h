@@ -1,5 +1,5 @@
 /*
- * slots/tell.h - commands that forming and joining share. Pure.
+ * slots/tell.h - what the steps of forming, healing, resizing, rolling and of roles share. Pure.
  */
 #ifndef SLOTS_TELL_H
 #define SLOTS_TELL_H
@@ -15,5 +15,12 @@ void tell_meet(struct commands *c, const struct merged *m, size_t from, size_t t
 
 /* REPLICATE or FORGET. */
 void tell_id(struct commands *c, enum command_kind kind, size_t who, const char *id);
+
+/* Always true. */
+bool tell_reason(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Decides a step, of whichever kind: all have action, again_ms and reason. True: no further rule is asked. */
+#define STEP_STOP(step, what, ms, ...)                                                                               \
+    ((step)->action = (what), (step)->again_ms = (ms), tell_reason((step)->reason, sizeof((step)->reason), __VA_ARGS__))
 
 #endif
