@@ -8,55 +8,21 @@
 
 #include <cmocka.h>
 
-#include "../redis/lab.h"
-#include "app/check.h"
+#include "check_run.h"
 #include "json/json.h"
 
 static struct lab lab;
-static char said[65536], address[32], password_file[96];
-
-/* In a process of its own, so that what it prints can be read. Returns its exit code. */
-static int check(const char *const *args)
-{
-    char *argv[16] = { (char[]){ "check" } };
-    FILE *out = tmpfile();
-    int argc = 1, status = 0;
-    pid_t pid;
-
-    for (; args[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)args[argc - 1];
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        dup2(fileno(out), STDOUT_FILENO);
-        dup2(fileno(out), STDERR_FILENO);
-        exit(app_check(argc, argv));
-    }
-    waitpid(pid, &status, 0);
-    rewind(out);
-    said[fread(said, 1, sizeof(said) - 1, out)] = '\0';
-    fclose(out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+static char address[32], password_file[96];
 
 #define CHECK(...) check((const char *const[]){ __VA_ARGS__, NULL })
 
 /* Watches until so many lines begin with these words, then sends the signal. Returns the exit code. */
 static int watch(const char *const *args, const char *words, int lines, int signo)
 {
-    char *argv[16] = { (char[]){ "check" } };
     FILE *out = tmpfile();
-    int argc = 1, status = 0;
-    pid_t pid;
+    int status = 0;
+    pid_t pid = check_start(args, out, false);
 
-    for (; args[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)args[argc - 1];
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        dup2(fileno(out), STDOUT_FILENO);
-        exit(app_check(argc, argv));
-    }
     for (int tries = 0, seen = 0; seen < lines && tries < 1000; tries++) {
         usleep(20000);
         ssize_t n = pread(fileno(out), said, sizeof(said) - 1, 0);

@@ -8,34 +8,10 @@
 
 #include <cmocka.h>
 
-#include "../redis/lab.h"
-#include "app/check.h"
+#include "check_run.h"
 
 static struct lab lab;
-static char said[65536], address[32];
-
-static int check(const char *const *args)
-{
-    char *argv[16] = { (char[]){ "check" } };
-    FILE *out = tmpfile();
-    int argc = 1, status = 0;
-    pid_t pid;
-
-    for (; args[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)args[argc - 1];
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        dup2(fileno(out), STDOUT_FILENO);
-        dup2(fileno(out), STDERR_FILENO);
-        exit(app_check(argc, argv));
-    }
-    waitpid(pid, &status, 0);
-    rewind(out);
-    said[fread(said, 1, sizeof(said) - 1, out)] = '\0';
-    fclose(out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+static char address[32];
 
 static int group_setup(void **state)
 {
