@@ -32,6 +32,18 @@ struct isvc_predictor {
     const cJSON *spec;            /* spec.predictor, defaulted; containers[0] is there */
 };
 
+/* spec.rollout.canary */
+struct isvc_canary {
+    bool present;                 /* all other fields count only then */
+    int32_t replicas;             /* 0: percent counts */
+    int32_t percent;
+    int32_t bake_s;
+    bool by_hand;                 /* promote Manual: waits for promote_revision */
+    const char *promote_revision; /* NULL: none */
+    const cJSON *route;           /* parentRefs, hostnames, weight; NULL: no HTTPRoute is asked for */
+    int32_t weight;               /* of a hundred requests, with a route */
+};
+
 struct isvc_gate {
     bool hold_up;                 /* slot health may hold steps up, for at most max_hold_s */
     bool hold_down;               /* always true: steps down wait for a healthy verdict */
@@ -78,6 +90,7 @@ struct isvc {
     int64_t generation;           /* 0 likewise */
     bool deleting;
     struct isvc_predictor predictor;
+    struct isvc_canary canary;
     struct isvc_gate gate;
     struct isvc_redis redis;
 };

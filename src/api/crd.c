@@ -77,6 +77,22 @@ static void print_any_list(const struct field *f, cJSON *out)
     json_bool(items, PRESERVE, true);
 }
 
+static void print_text_list(const struct field *f, cJSON *out)
+{
+    cJSON *items;
+
+    json_str(out, "type", "array");
+    if (f->min)
+        json_int(out, "minItems", f->min);
+    json_int(out, "maxItems", f->max);
+    json_str(out, "x-kubernetes-list-type", "set");
+    items = json_obj(out, "items");
+    json_str(items, "type", "string");
+    json_int(items, "minLength", 1);
+    json_int(items, "maxLength", strtol(f->values, NULL, 10));
+    json_str(items, "pattern", f->shape);
+}
+
 static void print_any(const struct field *f, cJSON *out)
 {
     (void)f;
@@ -170,7 +186,7 @@ static void print_object(const struct field *f, cJSON *out)
         [T_OBJECT] = print_members,    [T_LIST] = print_list,       [T_TEXT] = print_text, [T_ENUM] = print_enum,
         [T_INT] = print_int,           [T_BOOL] = print_bool,       [T_QUANTITY] = print_quantity,
         [T_PERCENT] = print_percent,   [T_MAP] = print_map,         [T_ANY] = print_any,
-        [T_ANY_LIST] = print_any_list, [T_LATER] = print_later,
+        [T_ANY_LIST] = print_any_list, [T_LATER] = print_later,    [T_TEXT_LIST] = print_text_list,
     };
 
     json_str(out, "description", f->doc ? f->doc : f->instead);

@@ -91,6 +91,22 @@ static void decode_predictor(struct isvc *s)
     p->progress_deadline_s = get_int(s->root, "spec.rollout.progressDeadlineSeconds", 0);
 }
 
+static void decode_canary(struct isvc *s)
+{
+    const cJSON *c = json_at(s->root, "spec.rollout.canary");
+
+    if (!c)
+        return;
+    s->canary = (struct isvc_canary){ .present = true,
+                                      .replicas = get_int(c, "replicas", 0),
+                                      .percent = get_int(c, "percent", 0),
+                                      .bake_s = get_int(c, "bakeSeconds", 0),
+                                      .by_hand = str_eq(json_get_str(c, "promote"), "Manual"),
+                                      .promote_revision = json_get_str(c, "promoteRevision"),
+                                      .route = json_member(c, "route"),
+                                      .weight = get_int(c, "route.weight", 0) };
+}
+
 static void decode_gate(struct isvc *s)
 {
     const cJSON *gate = json_at(s->root, "spec.scaling.gate");
@@ -202,6 +218,7 @@ int isvc_decode(const cJSON *obj, struct isvc *out, struct err *e)
     *out = (struct isvc){ .root = TAKE(root) };
     decode_metadata(out);
     decode_predictor(out);
+    decode_canary(out);
     decode_gate(out);
     decode_redis(out);
     return 0;

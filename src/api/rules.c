@@ -253,6 +253,32 @@ const struct rule rules_redis_config[] = {
     { NULL, NULL, NULL, NULL },
 };
 
+static bool one_size(const cJSON *self)
+{
+    return has(self, "replicas") != has(self, "percent");
+}
+
+const struct rule rules_canary[] = {
+    { "has(self.replicas) != has(self.percent)", "give replicas or percent", NULL, one_size },
+    { NULL, NULL, NULL, NULL },
+};
+
+/* A service that is stopped keeps its settings. */
+static bool canary_fits(const cJSON *self)
+{
+    int64_t min = json_get_int(self, "predictor.minReplicas", 0);
+
+    return min == 0 || json_get_int(self, "rollout.canary.replicas", 0) <= min;
+}
+
+const struct rule rules_spec[] = {
+    { "!has(self.rollout.canary) || !has(self.rollout.canary.replicas) || self.predictor.minReplicas == 0 || "
+      "self.rollout.canary.replicas <= self.predictor.minReplicas",
+      "must not be more than predictor.minReplicas (which is 2 when left out): a canary is not larger than the service",
+      ".rollout.canary.replicas", canary_fits },
+    { NULL, NULL, NULL, NULL },
+};
+
 static bool name_is_a_label(const cJSON *self)
 {
     const char *name = json_get_str(self, "metadata.name");

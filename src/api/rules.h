@@ -6,6 +6,8 @@
 
 #include "schema.h"
 
+extern const struct rule rules_spec[];
+extern const struct rule rules_canary[];
 extern const struct rule rules_predictor[];
 extern const struct rule rules_labels[];
 extern const struct rule rules_strategy[];

@@ -8,6 +8,7 @@
 #define RESOURCE "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$"
 #define LABEL_VALUE "^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$"
 #define IMAGE "^[!-~]+$"
+#define HOSTNAME "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 #define LATER(n, json_type, what) { .name = n, .type = T_LATER, .values = json_type, .instead = what }
 #define PASS(n, what) { .name = n, .type = T_ANY, .doc = what }
@@ -173,11 +174,43 @@ static const struct field predictor_fields[] = {
     END,
 };
 
+static const struct field parent_fields[] = {
+    { .name = "name", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true, .doc = "Of the Gateway." },
+    { .name = "namespace", .type = T_TEXT, .max = 63, .shape = LABEL, .doc = "Default: the service's own." },
+    { .name = "sectionName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "One of its listeners; default: all." },
+    { .name = "port", .type = T_INT, .min = 1, .max = 65535, .doc = "Only listeners of this port." },
+    END,
+};
+
+static const struct field route_fields[] = {
+    { .name = "parentRefs", .type = T_LIST, .min = 1, .max = 8, .sub = parent_fields, .required = true,
+      .doc = "The Gateways that route to it." },
+    { .name = "hostnames", .type = T_TEXT_LIST, .min = 1, .max = 16, .values = "253", .shape = HOSTNAME,
+      .doc = "Which requests are meant; default: all that reach the listener." },
+    { .name = "weight", .type = T_INT, .min = 0, .max = 100, .def = "10", .doc = "Of a hundred requests, those to the canary." },
+    END,
+};
+
+static const struct field canary_fields[] = {
+    { .name = "replicas", .type = T_INT, .min = 1, .max = 10000, .doc = "So many pods beside those of the service." },
+    { .name = "percent", .type = T_INT, .min = 1, .max = 100, .doc = "Or a share of the service's pods, rounded up." },
+    { .name = "bakeSeconds", .type = T_INT, .min = 0, .max = 604800, .def = "300",
+      .doc = "All of its pods must be ready for so long, without a restart." },
+    { .name = "promote", .type = T_ENUM, .values = "Auto Manual", .def = "\"Auto\"",
+      .doc = "Manual: it stays after its time, until promoteRevision names it, or this is Auto." },
+    { .name = "promoteRevision", .type = T_TEXT, .max = 63, .shape = LABEL,
+      .doc = "Consent: status.predictor.canary.revision of the one that may replace what runs." },
+    { .name = "route", .type = T_OBJECT, .sub = route_fields,
+      .doc = "Weights by an HTTPRoute of the Gateway API; without: each pod gets its share of the requests." },
+    END,
+};
+
 static const struct field rollout_fields[] = {
     { .name = "progressDeadlineSeconds", .type = T_INT, .min = 10, .max = 86400, .def = "600",
       .doc = "A rollout without progress for so long has failed." },
     LATER("autoRollback", "string", "is not supported yet: leave it out"),
-    LATER("canary", "object", "is not supported yet: leave it out"),
+    { .name = "canary", .type = T_OBJECT, .sub = canary_fields, .rules = rules_canary,
+      .doc = "A new version first runs beside the old one; what fails there never replaces anything." },
     END,
 };
 
@@ -307,7 +340,7 @@ static const struct field spec_fields[] = {
     END,
 };
 
-const struct field schema_spec = { .name = "spec", .type = T_OBJECT, .sub = spec_fields, .required = true,
+const struct field schema_spec = { .name = "spec", .type = T_OBJECT, .sub = spec_fields, .rules = rules_spec, .required = true,
                                    .doc = "What should be." };
 
 static const struct field condition_fields[] = {
@@ -335,6 +368,7 @@ static const struct field status_predictor_fields[] = {
     STATE("revision", "The current revision."),
     STATE("lastGoodRevision", "The last revision that became ready."),
     STATE("failedRevision", "The revision that failed, if one did."),
+    { .name = "canary", .type = T_ANY, .doc = "The revision that is on trial, since when, and how far it is." },
     END,
 };
 

@@ -25,6 +25,7 @@ enum field_type {
     T_BOOL,
     T_QUANTITY, /* "512Mi", above zero */
     T_PERCENT,  /* a count, or a share such as "25%" */
+    T_TEXT_LIST, /* between min and max texts of 1 to values characters, each of that shape, none twice */
     T_MAP,      /* names to texts; at most max members; values is the longest text allowed */
     T_ANY,      /* an object passed through to Kubernetes, which checks it */
     T_ANY_LIST, /* likewise, a list of objects */

@@ -171,6 +171,22 @@ static int check_any_list(struct walk *w, const struct field *f, const cJSON *v)
     return 0;
 }
 
+static int check_text_list(struct walk *w, const struct field *f, const cJSON *v)
+{
+    struct field text = { .max = strtol(f->values, NULL, 10), .shape = f->shape };
+
+    if (check_list_size(w, f, v) < 0)
+        return -ERR_INVALID;
+    for (const cJSON *item = v->child; item; item = item->next) {
+        if (check_text(w, &text, item) < 0)
+            return -ERR_INVALID;
+        for (const cJSON *other = v->child; other != item; other = other->next)
+            if (str_eq(other->valuestring, item->valuestring))
+                return err_set(w->e, ERR_INVALID, "%s: \"%.63s\" appears twice", w->path, item->valuestring);
+    }
+    return 0;
+}
+
 static int apply(struct walk *w, const struct field *f, cJSON *v);
 
 static const struct field *field_find(const struct field *sub, const char *name)
@@ -281,7 +297,7 @@ static int apply(struct walk *w, const struct field *f, cJSON *v)
     static int (*const scalars[])(struct walk *, const struct field *, const cJSON *) = {
         [T_TEXT] = check_text,         [T_ENUM] = check_enum,       [T_INT] = check_int, [T_BOOL] = check_bool,
         [T_QUANTITY] = check_quantity, [T_PERCENT] = check_percent, [T_MAP] = check_map, [T_ANY] = check_any,
-        [T_ANY_LIST] = check_any_list, [T_LATER] = check_later,
+        [T_ANY_LIST] = check_any_list, [T_LATER] = check_later,    [T_TEXT_LIST] = check_text_list,
     };
     int rc = f->type == T_OBJECT ? check_object(w, f, v) : f->type == T_LIST ? check_list(w, f, v) : scalars[f->type](w, f, v);
 
