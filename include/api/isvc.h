@@ -29,6 +29,8 @@ struct isvc_predictor {
     bool autoscaled;              /* max above min: a HorizontalPodAutoscaler writes the replicas */
     int32_t port;                 /* where the first container serves; 8080 unless it names one */
     int32_t progress_deadline_s;
+    int32_t min_ready_s;          /* 0: ready is enough */
+    bool auto_rollback;
     const cJSON *spec;            /* spec.predictor, defaulted; containers[0] is there */
 };
 

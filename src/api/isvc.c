@@ -89,6 +89,8 @@ static void decode_predictor(struct isvc *s)
     p->autoscaled = p->max_replicas > p->min_replicas;
     p->port = get_int(spec, "containers.0.ports.0.containerPort", PORT_DEFAULT);
     p->progress_deadline_s = get_int(s->root, "spec.rollout.progressDeadlineSeconds", 0);
+    p->min_ready_s = get_int(s->root, "spec.rollout.minReadySeconds", 0);
+    p->auto_rollback = str_eq(json_get_str(s->root, "spec.rollout.autoRollback"), "Enabled");
 }
 
 static void decode_canary(struct isvc *s)

@@ -200,6 +200,17 @@ const struct rule rules_auth[] = {
     { NULL, NULL, NULL, NULL },
 };
 
+static bool deadline_leaves_room(const cJSON *self)
+{
+    return json_get_int(self, "minReadySeconds", 0) < json_get_int(self, "progressDeadlineSeconds", 0);
+}
+
+const struct rule rules_rollout[] = {
+    { "!has(self.minReadySeconds) || self.minReadySeconds < self.progressDeadlineSeconds",
+      "must be below progressDeadlineSeconds", ".minReadySeconds", deadline_leaves_room },
+    { NULL, NULL, NULL, NULL },
+};
+
 static bool one_place(const cJSON *self)
 {
     return has(self, "claimName") != has(self, "storage");

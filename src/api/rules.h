@@ -14,6 +14,7 @@ extern const struct rule rules_strategy[];
 extern const struct rule rules_budget[];
 extern const struct rule rules_autoscaling[];
 extern const struct rule rules_accelerator[];
+extern const struct rule rules_rollout[];
 extern const struct rule rules_shards[];
 extern const struct rule rules_storage[];
 extern const struct rule rules_auth[];

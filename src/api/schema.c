@@ -208,7 +208,10 @@ static const struct field canary_fields[] = {
 static const struct field rollout_fields[] = {
     { .name = "progressDeadlineSeconds", .type = T_INT, .min = 10, .max = 86400, .def = "600",
       .doc = "A rollout without progress for so long has failed." },
-    LATER("autoRollback", "string", "is not supported yet: leave it out"),
+    { .name = "minReadySeconds", .type = T_INT, .min = 0, .max = 3600,
+      .doc = "A new pod counts once it has been ready for so long; default 0." },
+    { .name = "autoRollback", .type = T_ENUM, .values = "Enabled Disabled", .def = "\"Enabled\"",
+      .doc = "A rollout that fails goes back to the last template that worked." },
     { .name = "canary", .type = T_OBJECT, .sub = canary_fields, .rules = rules_canary,
       .doc = "A new version first runs beside the old one; what fails there never replaces anything." },
     END,
@@ -330,7 +333,7 @@ static const struct field redis_fields[] = {
 static const struct field spec_fields[] = {
     { .name = "predictor", .type = T_OBJECT, .sub = predictor_fields, .rules = rules_predictor, .required = true,
       .doc = "The serving pods: a pod spec, and how many." },
-    { .name = "rollout", .type = T_OBJECT, .sub = rollout_fields, .def = "{}", .doc = "How a new version arrives." },
+    { .name = "rollout", .type = T_OBJECT, .sub = rollout_fields, .rules = rules_rollout, .def = "{}", .doc = "How a new version arrives." },
     { .name = "scaling", .type = T_OBJECT, .sub = scaling_fields, .def = "{}", .doc = "What may hold scaling." },
     { .name = "redis", .type = T_OBJECT, .sub = redis_fields, .doc = "A Redis Cluster of its own; {} is a good one." },
     { .name = "managementPolicy", .type = T_ENUM, .values = "Managed Paused", .def = "\"Managed\"",
@@ -428,7 +431,7 @@ static const struct field status_scaling_fields[] = {
 static const struct field status_fields[] = {
     { .name = "observedGeneration", .type = T_INT, .max = INT64_C(1) << 53, .doc = "The generation this speaks of." },
     { .name = "conditions", .type = T_LIST, .max = 32, .sub = condition_fields, .key = "type",
-      .doc = "Ready, PredictorReady, RedisReady, ScalingHeld, Reconciling, Stalled." },
+      .doc = "Ready, PredictorReady, RedisReady, ScalingHeld, RolledBack, Reconciling, Stalled." },
     COUNTER("replicas", "Replicas that exist."),
     COUNTER("readyReplicas", "Replicas that are ready."),
     { .name = "selector", .type = T_TEXT, .min = -1, .max = 1024, .doc = "Of the serving pods." },

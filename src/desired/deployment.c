@@ -26,6 +26,8 @@ cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
     if (in->replicas >= 0)
         json_int(spec, "replicas", in->replicas);
     json_int(spec, "progressDeadlineSeconds", s->predictor.progress_deadline_s);
+    if (s->predictor.min_ready_s)
+        json_int(spec, "minReadySeconds", s->predictor.min_ready_s);
     build_selector(spec, s, COMPONENT_PREDICTOR);
     add_strategy(s, spec);
     json_put(spec, "template", build_serving_pod(s, in));
