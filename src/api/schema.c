@@ -428,6 +428,16 @@ static const struct field status_scaling_fields[] = {
     END,
 };
 
+static const struct field decision_fields[] = {
+    { .name = "time", .type = T_TEXT, .max = 64, .required = true, .doc = "When; of the last, where it was the same several times." },
+    STATE("rule", "Which rule; none when all passed."),
+    STATE("reason", "One word."),
+    STATE("message", "The evidence."),
+    STATE("writes", "What was written, or told to Redis."),
+    COUNTER("count", "How often in a row, when more than once."),
+    END,
+};
+
 static const struct field status_fields[] = {
     { .name = "observedGeneration", .type = T_INT, .max = INT64_C(1) << 53, .doc = "The generation this speaks of." },
     { .name = "conditions", .type = T_LIST, .max = 32, .sub = condition_fields, .key = "type",
@@ -441,6 +451,8 @@ static const struct field status_fields[] = {
     { .name = "redis", .type = T_OBJECT, .sub = status_redis_fields, .open = true, .doc = "The Redis Cluster." },
     { .name = "scaling", .type = T_OBJECT, .sub = status_scaling_fields, .open = true, .doc = "What is held." },
     { .name = "survives", .type = T_ANY, .doc = "What remains after the worst loss of a node or a zone." },
+    { .name = "decisions", .type = T_LIST, .max = 8, .sub = decision_fields,
+      .doc = "The last ones, for everserve why; written when the status is written anyway." },
     END,
 };
 

@@ -12,6 +12,14 @@ bool act_is_passing(const struct err *e)
     return e->kind == ERR_CONFLICT || e->kind == ERR_RETRY;
 }
 
+_Static_assert(PLAN_ACTIONS_MAX <= 64, "a bit for each");
+
+void act_wrote(struct pass *p)
+{
+    p->acted = true;
+    p->wrote |= UINT64_C(1) << p->next_action;
+}
+
 static void end_ok(struct pass *p)
 {
     pass_end(p, NULL, p->acted ? 0 : p->plan.look_again_ms);
@@ -38,6 +46,7 @@ static void on_redis(void *arg, const struct redis_result *results, size_t n, en
                      F("pod", p->members[p->plan.redis.commands.items[i].member].pod),
                      F("error", (const char *)results[i].error), F("meaning", reply_class_name(results[i].what)));
     p->apply = NULL;
+    p->wrote |= UINT64_C(1) << p->next_action;
     if (worst <= REPLY_ALREADY && p->plan.redis.reloading)
         p->track->reloaded = p->plan.redis.reloading; /* the one thing that no snapshot shows */
     act_next(p);
@@ -79,6 +88,7 @@ static void next(struct pass *p)
         run[p->plan.actions[p->next_action].kind](p);
         return;
     }
+    report_remember(p);
     if (p->failed.kind != ERR_NONE) {
         report_failure(p, end_failed);
         return;

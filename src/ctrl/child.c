@@ -96,7 +96,7 @@ static void on_applied(struct pass *p, const struct kube_reply *reply)
         fail_child(p, &reply->err);
         return;
     }
-    p->acted = true;
+    act_wrote(p);
     remember_match(p, reply->body);
     act_next(p);
 }
@@ -283,7 +283,7 @@ static void on_deleted(struct pass *p, const struct kube_reply *reply)
         fail_child(p, &reply->err);
         return;
     }
-    p->acted = true;
+    act_wrote(p);
     if (current(p)->child == CHILD_REDIS_SECRET)
         p->track->secret = SECRET_ABSENT;
     else if (reply->err.kind == ERR_ABSENT)

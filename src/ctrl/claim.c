@@ -51,7 +51,7 @@ static void on_patched(struct pass *p, const struct kube_reply *reply)
     if (json_has(current(p)->body, "spec"))
         remember(p->track, current(p)->pod, NULL, 0);
     cache_put_claim(p->c->cache, reply->body);
-    p->acted = true;
+    act_wrote(p);
     act_next(p);
 }
 
@@ -69,7 +69,7 @@ static void on_deleted(struct pass *p, const struct kube_reply *reply)
     if (!went_on(p, reply))
         return;
     cache_put_claim(p->c->cache, reply->body); /* as it ends */
-    p->acted = true;
+    act_wrote(p);
     act_next(p);
 }
 

@@ -82,6 +82,8 @@ static void on_moved(void *arg, const struct move_report *r)
     p->move = NULL;
     count(&p->c->m, r);
     remember(p, r);
+    if (r->n_done)
+        p->wrote |= UINT64_C(1) << p->next_action;
     log_debug("slots moved", F("service", p->key), F("slots", r->n_done), F("keys", r->keys), F("ms", r->elapsed_ms));
     act_next(p);
 }

@@ -99,6 +99,8 @@ void pass_end(struct pass *p, const struct err *e, int64_t again_ms)
     struct ctrl *c = p->c;
     int64_t now_ms = loop_now_ms();
 
+    if (p->wrote)
+        report_remember(p);
     if (e && e->kind == ERR_NONE)
         e = NULL;
     count(c, p->failed.kind != ERR_NONE ? &p->failed : e, again_ms, now_ms - p->started_ms);

@@ -27,7 +27,7 @@ static void on_deleted(struct pass *p, const struct kube_reply *reply)
     }
     /* the answer is the pod as it ends: a pass that comes before the event must not think it alive */
     cache_put_pod(p->c->cache, reply->body);
-    p->acted = true;
+    act_wrote(p);
     act_next(p);
 }
 

@@ -87,7 +87,8 @@ static void on_status(struct pass *p, const struct kube_reply *reply)
         return;
     }
     emit_events(p);
-    p->track->status_sent = owned_hash(p->status_next);
+    p->track->status_sent = p->status_hash;
+    cJSON_Delete(TAKE(p->track->decisions));
     p->track->status_kept = owned_hash(json_member(reply->body, "status"));
     cJSON_Delete(p->status_now);
     p->o.status = p->status_now = TAKE(p->status_next);
@@ -104,6 +105,31 @@ static bool is_said(const struct pass *p)
            (t->status_sent == owned_hash(p->status_next) && t->status_kept == owned_hash(p->o.status));
 }
 
+void report_remember(struct pass *p)
+{
+    struct track *t = p->track;
+    AUTO_JSON cJSON *item = p->wrote ? status_decision(&p->o, &p->plan, p->wrote) : NULL;
+
+    if (!item)
+        return;
+    if (!t->decisions)
+        t->decisions = json_new_arr();
+    status_decisions_add(t->decisions, item);
+    p->wrote = 0;
+}
+
+static void add_decisions(struct pass *p)
+{
+    cJSON *list = json_arr(p->status_next, "decisions");
+    AUTO_JSON cJSON *now = status_decision(&p->o, &p->plan, 0);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, p->track->decisions)
+        status_decisions_add(list, item);
+    if (!status_decisions_end_with(list, &p->plan))
+        status_decisions_add(list, now);
+}
+
 void report(struct pass *p, void (*then)(struct pass *p))
 {
     pass_refresh(p);
@@ -114,6 +140,8 @@ void report(struct pass *p, void (*then)(struct pass *p))
         return;
     }
     p->then = then;
+    p->status_hash = owned_hash(p->status_next);
+    add_decisions(p);
     send_status(p);
 }
 

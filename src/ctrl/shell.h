@@ -19,6 +19,7 @@
 #include "redis/move.h"
 #include "redis/probe.h"
 #include "serve/metrics.h"
+#include "status/decisions.h"
 #include "status/status.h"
 
 /* A child as the server would not have it: not sent again in this form for a while. */
@@ -52,6 +53,7 @@ struct track {
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
+    cJSON *decisions; /* that the next status will tell; NULL: none */
     uint64_t status_sent, status_kept; /* hashes: what was written, and what the server made of it */
     uint64_t said; /* hash of the last line logged: not said twice */
     struct {       /* as last decided, for /metrics */
@@ -157,8 +159,10 @@ struct pass {
     int64_t started_ms;
     size_t next_action;
     unsigned n_writes;
+    uint64_t wrote;               /* bit i: action i changed something */
     bool acted;                   /* something was written: the next pass says how it stands */
     struct err failed;            /* the first child that could not be made so, or what ended the actions early */
+    uint64_t status_hash;         /* of status_next, before its decisions were added */
     cJSON *status_next, *status_now; /* about to be written; written in this pass */
     bool status_merged;           /* the CRD takes no apply of it: merged instead */
     void (*then)(struct pass *p); /* after the Secret is read, or the status written */
@@ -217,6 +221,7 @@ void settings_drop(struct pass *p);
 /* act.c: carries out p->plan from p->next_action on, then pass_end */
 void act_run(struct pass *p);
 void act_next(struct pass *p); /* the current action is done */
+void act_wrote(struct pass *p); /* the current action changed something */
 bool act_is_passing(const struct err *e); /* trouble that may be over at the next look */
 
 /* move.c: the current action, then act_next */
@@ -236,6 +241,8 @@ void claim_delete(struct pass *p);
 
 /* report.c: the status, when it changed; then goes on */
 void report(struct pass *p, void (*then)(struct pass *p));
+/* What this pass has written so far is told with the next status that is written anyway. */
+void report_remember(struct pass *p);
 void report_failure(struct pass *p, void (*then)(struct pass *p)); /* p->failed is the reason */
 void report_fight(struct pass *p, void (*then)(struct pass *p));
 

@@ -150,12 +150,12 @@ void plan_done(struct plan *p)
     *p = (struct plan){ .look_again_ms = -1 };
 }
 
-static void render_action(const struct plan *p, const struct action *a, struct buf *b)
+void plan_render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
     static const char *const verbs[] = { "apply", "delete",    "redis",       "delete-pod",  "move",
                                          "functions", "patch-claim", "delete-claim", "orphan" };
 
-    buf_fmt(b, " %s", verbs[a->kind]);
+    buf_fmt(b, "%s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
     else if (a->kind == ACT_MOVE || a->kind == ACT_FUNCTIONS)
@@ -176,8 +176,10 @@ char *plan_render(const struct plan *p)
         buf_fmt(&b, " (%s: %s)", p->rule, p->message);
     if (p->status_first)
         buf_str(&b, " status-first");
-    for (size_t i = 0; i < p->n_actions; i++)
-        render_action(p, &p->actions[i], &b);
+    for (size_t i = 0; i < p->n_actions; i++) {
+        buf_str(&b, " ");
+        plan_render_action(p, &p->actions[i], &b);
+    }
     if (p->look_again_ms >= 0)
         buf_fmt(&b, " again in %lld ms", (long long)p->look_again_ms);
     return buf_take(&b);

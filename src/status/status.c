@@ -271,5 +271,6 @@ cJSON *status_build(const struct observed *o, const struct plan *p)
     put_predictor(o, p, status);
     put_scaling(o, p, status);
     put_address(o, status);
+    json_put_dup(status, "decisions", json_member(o->status, "decisions")); /* whoever writes it adds to them */
     return status;
 }
