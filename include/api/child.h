@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/capabilities.h"
+
 enum child {
     CHILD_DEPLOYMENT,
     CHILD_SERVICE,
@@ -34,6 +36,7 @@ struct child_type {
     const char *plural;      /* "statefulsets" */
     const char *suffix;      /* of the name: "" or "-redis" */
     bool of_redis;
+    enum capability needs;   /* its kind may be absent: neither watched nor applied then */
 };
 
 extern const struct child_type child_types[N_CHILDREN];

@@ -7,6 +7,7 @@
 #ifndef PLAN_OBSERVED_H
 #define PLAN_OBSERVED_H
 
+#include "api/capabilities.h"
 #include "api/isvc.h"
 #include "cache/host.h"
 #include "cache/record.h"
@@ -136,6 +137,7 @@ struct observed {
     bool volume_may_try;        /* again, by now */
     int64_t created_ms;         /* the resource, since 1970 */
     struct redis_seen redis;
+    struct capabilities caps; /* what the cluster offers, and what of it may be watched */
     const char *image; /* the operator's own; NULL: as it was built */
     int64_t now_ms;  /* monotonic */
     int64_t wall_ms; /* since 1970 */

@@ -106,6 +106,7 @@ struct plan {
     const char *reason;    /* its CamelCase word: static; "Ready" when all passed */
     char message[256];
     bool stalled;          /* nothing will change until a person changes something */
+    unsigned missing;      /* 1u << enum capability: wanted, not there, and therefore asked for sooner */
     bool stopped;          /* a rule ended the walk: what the later ones look at was not looked at */
     struct redis_outcome redis;
     struct gate_result gate;

@@ -19,6 +19,13 @@ static void on_changed(void *arg, const char *key)
     ctrl_wake(c);
 }
 
+void ctrl_look_at_all(struct ctrl *c)
+{
+    for (struct entry *e = cache_next(c->cache, NULL); e; e = cache_next(c->cache, e))
+        queue_add(c->queue, e->key, QUEUE_LOW, loop_now_ms());
+    ctrl_wake(c);
+}
+
 static void on_lease(void *arg, bool held)
 {
     struct ctrl *c = arg;
@@ -29,9 +36,8 @@ static void on_lease(void *arg, bool held)
         kube_abort_writes(c->kube, "the Lease was lost");
     else
         tracks_doubt(c);
-    /* a follower looked at nothing: every key gets its pass */
-    for (struct entry *e = cache_next(c->cache, NULL); held && e; e = cache_next(c->cache, e))
-        queue_add(c->queue, e->key, QUEUE_LOW, loop_now_ms());
+    if (held) /* a follower looked at nothing */
+        ctrl_look_at_all(c);
     ctrl_wake(c);
 }
 
@@ -54,6 +60,7 @@ struct ctrl *ctrl_new(struct loop *l, struct kube *kube, const struct ctrl_confi
 void ctrl_start(struct ctrl *c)
 {
     watches_start(c);
+    c->discovery = discovery_new(c);
     if (c->cfg.lease_namespace)
         c->lease = lease_new(c->kube,
                              &(struct lease_opts){ .ns = c->cfg.lease_namespace,
@@ -69,6 +76,7 @@ void ctrl_free(struct ctrl *c)
     passes_cancel(c);
     lease_free(c->lease);
     watches_free(c);
+    discovery_free(c->discovery);
     loop_timer_free(c->timer);
     loop_timer_free(c->stop_timer);
     map_free(c->tracks, track_free);

@@ -141,6 +141,7 @@ void pass_refresh(struct pass *p)
     }
     if (t->secret == SECRET_HELD)
         p->o.child[CHILD_REDIS_SECRET] = t->secret_record;
+    watches_capabilities(p->c, &p->o.caps);
     p->o.now_ms = now_ms;
     p->o.wall_ms = loop_wall_ms();
 }
@@ -191,6 +192,7 @@ static void decide(struct pass *p)
     t->roles = p->plan.redis.roles;
     if (p->members)
         *track_settings(t) = p->plan.redis.settings;
+    discovery_missing(p->c->discovery, p->o.ns, p->plan.missing);
     show(t, &p->plan);
     say(p);
     act_run(p);

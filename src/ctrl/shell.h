@@ -84,6 +84,7 @@ struct ctrl_metrics {
 
 struct watched;
 struct events;
+struct discovery;
 
 struct ctrl {
     struct loop *loop;
@@ -96,6 +97,7 @@ struct ctrl {
     struct map *missing_hosts; /* hosts.c: since when, by name; owned */
     struct watched *watched; /* watches.c */
     size_t n_watched;
+    struct discovery *discovery; /* NULL: not started */
     struct lease *lease; /* NULL without election */
     struct events *events;
     struct ctrl_metrics m;
@@ -112,6 +114,7 @@ struct ctrl {
 bool ctrl_may_write(const struct ctrl *c);
 void ctrl_wake(struct ctrl *c); /* something may be due */
 void ctrl_pass_ended(struct ctrl *c);
+void ctrl_look_at_all(struct ctrl *c); /* every key gets a pass */
 
 /* track.c */
 struct track *track_of(struct ctrl *c, const char *key, const char *uid);
@@ -131,6 +134,19 @@ const struct err *track_refusal(const struct track *t, enum child child, uint64_
 void watches_start(struct ctrl *c);
 void watches_free(struct ctrl *c);
 bool watches_are_synced(const struct ctrl *c, struct buf *why);
+/* Begins and ends the watches of kinds that come and go. first: nobody works yet, they are waited for. */
+void watches_follow(struct ctrl *c, bool first);
+/* What was found, without what cannot be watched (yet). */
+void watches_capabilities(const struct ctrl *c, struct capabilities *out);
+
+/* discovery.c: starts at once */
+struct discovery *discovery_new(struct ctrl *c);
+void discovery_free(struct discovery *d); /* NULL is fine */
+bool discovery_is_done(const struct discovery *d); /* everything was asked for once */
+const struct capabilities *discovery_found(const struct discovery *d); /* lent */
+void discovery_doubt(struct discovery *d); /* something may have gone */
+/* A service of ns wants these (1u << enum capability), and does not find them. */
+void discovery_missing(struct discovery *d, const char *ns, unsigned missing);
 
 /* pass.c: observes, decides, hands to act.c, ends */
 struct pass;

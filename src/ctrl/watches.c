@@ -15,8 +15,11 @@ struct watched {
     const char *ns; /* NULL: all */
     struct kube_watch *watch;
     char trouble[256]; /* the last one, while it lasts */
-    bool is_optional;
+    enum capability needs; /* CAP_BUILT_IN: runs from the start to the end */
+    bool is_optional;      /* may be denied */
     bool is_denied;
+    bool is_listed;
+    bool is_late;          /* begun while others work already: they do not wait for it */
 };
 
 static const struct kind {
@@ -79,6 +82,9 @@ static void on_listed(void *arg)
     if (w->trouble[0])
         log_info("watch works again", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"));
     w->trouble[0] = '\0';
+    if (w->needs && (!w->is_listed || w->is_denied)) /* from now on it is there for everybody */
+        ctrl_look_at_all(w->c);
+    w->is_listed = true;
     w->is_denied = false;
     ctrl_wake(w->c);
 }
@@ -87,16 +93,19 @@ static void on_trouble(void *arg, const struct err *e)
 {
     struct watched *w = arg;
     bool denied = w->is_optional && e->kind == ERR_DENIED;
+    const char *then = str_eq(w->kind, "Node") ? "goes on without zones and drains of nodes" : "goes on without them";
 
     if (!str_eq(w->trouble, e->msg)) /* said once, not at each try */
         log_warn("watch in trouble", F("kind", w->kind), F("namespace", w->ns ? w->ns : "*"),
                  F("error", (const char *)e->msg),
-                 F("then", denied ? "goes on without zones and drains of nodes" : err_kind_name(e->kind)));
+                 F("then", denied ? then : err_kind_name(e->kind)));
     w->is_denied = denied;
-    if (denied) {
+    if (denied && str_eq(w->kind, "Node"))
         cache_forget_hosts(w->c->cache);
+    if (w->needs && e->kind == ERR_ABSENT)
+        discovery_doubt(w->c->discovery);
+    if (w->is_optional)
         ctrl_wake(w->c);
-    }
     snprintf(w->trouble, sizeof(w->trouble), "%s", e->msg);
 }
 
@@ -108,14 +117,41 @@ static const char *selector_of(const char *kind)
     return str_eq(kind, "PersistentVolumeClaim") ? API_REDIS_CLAIMS : API_MANAGED_BY;
 }
 
-static void start_one(struct ctrl *c, struct watched *w, const struct kind *k, const char *ns)
+static void open_one(struct watched *w, const char *api_path, const char *plural)
 {
     static const struct kube_watch_handler handler = { on_object, on_list_start, on_listed, on_trouble };
-    AUTO_FREE char *path = kube_path(k->api_path, ns, k->plural, NULL, NULL);
-    struct kube_watch_opts opts = { path, selector_of(k->kind), NULL };
+    AUTO_FREE char *path = kube_path(api_path, w->ns, plural, NULL, NULL);
+    struct kube_watch_opts opts = { path, selector_of(w->kind), NULL };
 
+    w->watch = kube_watch_new(w->c->kube, &opts, &handler, w);
+}
+
+static void start_one(struct ctrl *c, struct watched *w, const struct kind *k, const char *ns)
+{
     *w = (struct watched){ .c = c, .kind = k->kind, .ns = ns, .is_optional = str_eq(k->kind, "Node") };
-    w->watch = kube_watch_new(c->kube, &opts, &handler, w);
+    open_one(w, k->api_path, k->plural);
+}
+
+static const struct child_type *type_of(const char *kind)
+{
+    for (int i = 0; i < N_CHILDREN; i++)
+        if (str_eq(child_types[i].kind, kind))
+            return &child_types[i];
+    return NULL;
+}
+
+/* A place for each kind that may come and go. */
+static size_t add_optional(struct ctrl *c, struct watched *out, const char *ns)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < N_CHILDREN; i++) {
+        const struct child_type *t = &child_types[i];
+
+        if (t->needs && type_of(t->kind) == t)
+            out[n++] = (struct watched){ .c = c, .kind = t->kind, .ns = ns, .needs = t->needs, .is_optional = true };
+    }
+    return n;
 }
 
 void watches_start(struct ctrl *c)
@@ -123,12 +159,58 @@ void watches_start(struct ctrl *c)
     size_t n_ns = c->cfg.n_namespaces ? c->cfg.n_namespaces : 1;
     size_t n = 0;
 
-    c->watched = xcalloc(n_ns * COUNT(kinds) + 1, sizeof(*c->watched));
+    c->watched = xcalloc(n_ns * (COUNT(kinds) + N_CHILDREN) + 1, sizeof(*c->watched));
     start_one(c, &c->watched[n++], &node, NULL);
-    for (size_t i = 0; i < n_ns; i++)
+    for (size_t i = 0; i < n_ns; i++) {
+        const char *ns = c->cfg.n_namespaces ? c->cfg.namespaces[i] : NULL;
+
         for (size_t k = 0; k < COUNT(kinds); k++)
-            start_one(c, &c->watched[n++], &kinds[k], c->cfg.n_namespaces ? c->cfg.namespaces[i] : NULL);
+            start_one(c, &c->watched[n++], &kinds[k], ns);
+        n += add_optional(c, &c->watched[n], ns);
+    }
     c->n_watched = n;
+}
+
+/* The kind is gone, and with it every object of it. */
+static void close_one(struct watched *w)
+{
+    kube_watch_free(TAKE(w->watch));
+    cache_list_start(w->c->cache, w->kind, w->ns);
+    cache_listed(w->c->cache, w->kind, w->ns);
+    w->trouble[0] = '\0';
+    w->is_denied = w->is_listed = false;
+}
+
+void watches_follow(struct ctrl *c, bool first)
+{
+    const struct capabilities *found = discovery_found(c->discovery);
+
+    for (size_t i = 0; i < c->n_watched; i++) {
+        struct watched *w = &c->watched[i];
+        const struct child_type *t = w->needs ? type_of(w->kind) : NULL;
+
+        if (!t)
+            continue;
+        if (capabilities_have(found, w->needs) && !w->watch) {
+            w->is_late = !first;
+            open_one(w, t->api_path, t->plural);
+        } else if (!capabilities_have(found, w->needs) && w->watch) {
+            close_one(w);
+        }
+    }
+}
+
+static bool is_watched(const struct watched *w)
+{
+    return w->watch && kube_watch_is_synced(w->watch) && !w->is_denied;
+}
+
+void watches_capabilities(const struct ctrl *c, struct capabilities *out)
+{
+    *out = *discovery_found(c->discovery);
+    for (size_t i = 0; i < c->n_watched; i++)
+        if (c->watched[i].needs && !is_watched(&c->watched[i]))
+            capabilities_set(out, c->watched[i].needs, false);
 }
 
 void watches_free(struct ctrl *c)
@@ -140,14 +222,23 @@ void watches_free(struct ctrl *c)
     c->n_watched = 0;
 }
 
+/* A kind of others must not keep the whole operator from its work: not once it is in trouble, and not when it came late. */
+static bool may_be_missed(const struct watched *w)
+{
+    return w->is_denied || (w->needs && (!w->watch || w->is_late || w->trouble[0]));
+}
+
 bool watches_are_synced(const struct ctrl *c, struct buf *why)
 {
-    bool all = c->n_watched > 0;
+    bool all = c->n_watched > 0 && discovery_is_done(c->discovery);
+
+    if (!all && why)
+        buf_str(why, "API discovery: not complete\n");
 
     for (size_t i = 0; i < c->n_watched; i++) {
         const struct watched *w = &c->watched[i];
 
-        if (kube_watch_is_synced(w->watch) || w->is_denied)
+        if (may_be_missed(w) || kube_watch_is_synced(w->watch))
             continue;
         all = false;
         if (why)

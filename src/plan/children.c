@@ -104,7 +104,7 @@ static enum verdict_of_rule check_child(struct walk *w, enum child c)
     const struct record *r = w->o->child[c];
     AUTO_JSON cJSON *body = NULL;
 
-    if (is_left_alone(w, c))
+    if (!capabilities_have(&w->o->caps, child_types[c].needs) || is_left_alone(w, c))
         return RULE_PASS;
     body = desired_child(c, w->o->svc, &w->in);
     return body ? wanted(w, c, r, &body) : unwanted(w, c, r);

@@ -101,6 +101,14 @@ void walk_look_again(struct walk *w, int64_t in_ms)
         w->p->look_again_ms = in_ms;
 }
 
+bool walk_has(struct walk *w, enum capability what)
+{
+    if (capabilities_have(&w->o->caps, what))
+        return true;
+    w->p->missing |= 1u << what;
+    return false;
+}
+
 static void remember(struct walk *w, const struct rule *r)
 {
     if (w->p->rule)

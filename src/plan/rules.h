@@ -39,6 +39,9 @@ bool walk_redis_has_room(const struct walk *w); /* redis.c */
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
 
+/* The spec wants something that the cluster may not offer: is it there? When not, it is asked for sooner. */
+bool walk_has(struct walk *w, enum capability what); /* plan.c */
+
 /* What the PodDisruptionBudget of Redis should say. */
 bool budget_allows(const struct walk *w); /* budget.c */
 
