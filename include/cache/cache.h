@@ -53,11 +53,13 @@ void cache_drop_pod(struct cache *c, const cJSON *obj);
 void cache_put_claim(struct cache *c, const cJSON *obj);
 void cache_drop_claim(struct cache *c, const cJSON *obj);
 
-/* Nodes of Kubernetes. A change wakes the services whose Redis runs there. */
+/* Nodes of Kubernetes. A change wakes the services that have a pod there. */
 void cache_put_node(struct cache *c, const cJSON *obj);
 void cache_drop_node(struct cache *c, const cJSON *obj);
 const struct host *cache_host(const struct cache *c, const char *name); /* lent; NULL: not known */
 bool cache_hosts_are_known(const struct cache *c); /* the first list is complete: who is missing does not exist */
+/* How many nodes there are, and in how many zones that are known. */
+void cache_count_places(struct cache *c, size_t *n_hosts, size_t *n_zones);
 void cache_forget_hosts(struct cache *c); /* nodes may not be read (any more) */
 
 /* A GET found no such child. */

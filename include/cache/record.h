@@ -57,6 +57,7 @@ struct pod {
     char node[64]; /* as host_name_copy makes it (cache/host.h) */
     int32_t restarts;
     bool of_redis;
+    bool serves; /* of the predictor: a model, no placeholder */
     bool ready;
     bool running; /* phase Running */
     bool deleting;
@@ -64,8 +65,9 @@ struct pod {
     bool stopped;   /* the kubelet says that none of its containers runs */
     bool is_stale;
     int64_t created_ms; /* since 1970 */
+    int64_t unschedulable_ms; /* since 1970: since when no node takes it; 0: it has one, or nobody has looked yet */
     char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
-    char message[128]; /* the last word of a container that failed (its termination message); "" */
+    char message[128]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };
 

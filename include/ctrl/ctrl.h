@@ -25,6 +25,7 @@ struct ctrl_config {
     const char *lease_name;
     int32_t max_passes;            /* at once */
     const char *image;             /* our own, for Redis pods; lent for good; NULL: as it was built */
+    int64_t patience_ms;           /* how long a pod may find no node; 0: the default */
     int64_t file_delay_ms;         /* how long a changed Secret may take to reach running pods; 0: the default */
 };
 

@@ -17,6 +17,8 @@
 struct desired_input {
     int32_t replicas;           /* of the Deployment; -1: do not write, an autoscaler is the writer */
     int32_t hpa_min, hpa_max;   /* bounds to write: the gate may hold the old ones */
+    bool replace_one;           /* for this rollout: a pod goes before its successor comes, there is no room for both */
+    int32_t budget_min;         /* while nodes are drained: minAvailable, unless the spec gives a budget; 0: as ever */
     bool hold_down;             /* the autoscaler's behavior.scaleDown.selectPolicy: Disabled */
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */

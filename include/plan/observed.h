@@ -131,6 +131,11 @@ struct observed {
     const char *foreign[N_CHILDREN]; /* a GET found an object that is not ours: a sentence; NULL: none */
     const struct pod *pods;
     size_t n_pods;
+    const struct host *hosts;   /* that the pods run on; NULL: nodes cannot be read */
+    size_t n_hosts;
+    size_t n_places;            /* nodes that the whole cluster has, and the zones they are in; 0: not known */
+    size_t n_zones;
+    int64_t patience_ms;        /* how long a pod may find no node before something is done about it; 0: the default */
     const struct claim *claims; /* of Redis pods, those that are no more included */
     size_t n_claims;
     const char *volume_problem; /* how the server refused to let a volume grow: a sentence; NULL: it did not */

@@ -18,6 +18,7 @@ struct cache {
     struct map *entries;
     struct map *hosts; /* by host_name_copy */
     bool hosts_are_known;
+    size_t n_zones; /* of the hosts; SIZE_MAX: to be counted again */
     struct grave graves[N_GRAVES]; /* by uid; a newer one takes the place */
     cache_changed_fn *on_changed;
     void *arg;
@@ -425,19 +426,19 @@ void cache_drop_claim(struct cache *c, const cJSON *obj)
         drop_claim(c, e, claim);
 }
 
-/* Only Redis minds where it runs. */
-static bool runs_redis_on(const struct entry *e, const char *host)
+static bool runs_on(const struct entry *e, const char *host)
 {
     for (size_t i = 0; i < e->n_pods; i++)
-        if (e->pods[i].of_redis && strcmp(e->pods[i].node, host) == 0)
+        if (strcmp(e->pods[i].node, host) == 0)
             return true;
     return false;
 }
 
 static void host_changed(struct cache *c, const char *host)
 {
+    c->n_zones = SIZE_MAX;
     for (struct map_iter i = map_first(c->entries); c->on_changed && i.key; map_next(&i))
-        if (runs_redis_on(i.value, host))
+        if (runs_on(i.value, host))
             c->on_changed(c->arg, i.key);
 }
 
@@ -490,8 +491,33 @@ bool cache_hosts_are_known(const struct cache *c)
     return c->hosts_are_known;
 }
 
+static size_t count_zones(const struct cache *c)
+{
+    struct map *zones = map_new();
+    size_t n;
+
+    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
+        struct host *h = i.value;
+
+        if (h->zone[0] && !map_get(zones, h->zone))
+            map_put(zones, h->zone, h);
+    }
+    n = map_count(zones);
+    map_free(zones, NULL);
+    return n;
+}
+
+void cache_count_places(struct cache *c, size_t *n_hosts, size_t *n_zones)
+{
+    if (c->n_zones == SIZE_MAX)
+        c->n_zones = count_zones(c);
+    *n_hosts = map_count(c->hosts);
+    *n_zones = c->n_zones;
+}
+
 void cache_forget_hosts(struct cache *c)
 {
+    c->n_zones = 0;
     map_free(c->hosts, free);
     c->hosts = map_new();
     c->hosts_are_known = false;

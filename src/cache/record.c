@@ -198,6 +198,25 @@ static void read_containers(const cJSON *pod, struct pod *out)
     }
 }
 
+/* The scheduler's own word. A pod that waits for its gates was not looked at. */
+static void read_scheduling(const cJSON *pod, struct pod *out)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_at(pod, "status.conditions"))
+    {
+        if (!str_eq(json_get_str(c, "type"), "PodScheduled") || !str_eq(json_get_str(c, "status"), "False"))
+            continue;
+        if (!out->waiting[0])
+            copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
+        if (!str_eq(json_get_str(c, "reason"), "Unschedulable"))
+            continue;
+        out->unschedulable_ms = str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
+        if (!out->message[0])
+            copy_cut(out->message, sizeof(out->message), json_get_str(c, "message"));
+    }
+}
+
 bool pod_from(const cJSON *obj, struct pod *out)
 {
     const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
@@ -211,6 +230,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     copy_cut(out->ip, sizeof(out->ip), json_get_str(obj, "status.podIP"));
     host_name_copy(out->node, json_get_str(obj, "spec.nodeName"));
     out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
+    out->serves = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "predictor");
     out->created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp"));
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
     out->ready = condition_is(obj, "Ready", "True");
@@ -218,9 +238,8 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
     out->disrupted = condition_is(obj, "DisruptionTarget", "True");
     read_containers(obj, out);
-    if (!out->waiting[0] && condition_is(obj, "PodScheduled", "False"))
-        copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
     read_message(json_at(obj, "status.initContainerStatuses"), out);
+    read_scheduling(obj, out);
     str_utf8_fix(out->message);
     return true;
 }
@@ -257,7 +276,8 @@ bool pod_differs(const struct pod *a, const struct pod *b)
 {
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
-           a->running != b->running || a->deleting != b->deleting ||
+           a->running != b->running || a->deleting != b->deleting || a->serves != b->serves ||
+           a->unschedulable_ms != b->unschedulable_ms ||
            a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||
            strcmp(a->message, b->message) != 0 || strcmp(a->revision, b->revision) != 0;
 }

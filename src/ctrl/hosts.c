@@ -1,5 +1,5 @@
 /*
- * Where the members of a Redis Cluster run: the nodes of its pods, copied for one pass.
+ * Where the pods run: their nodes, copied for one pass.
  */
 #include <string.h>
 
@@ -55,11 +55,13 @@ static void add_host(struct pass *p, const char *name)
 
 void hosts_locate(struct pass *p)
 {
-    if (p->members && cache_hosts_are_known(p->c->cache)) {
+    if (cache_hosts_are_known(p->c->cache)) {
         p->hosts = xcalloc(p->n_pods + 1, sizeof(*p->hosts));
         for (size_t i = 0; i < p->n_pods; i++)
-            if (p->pods[i].of_redis)
-                add_host(p, p->pods[i].node);
+            add_host(p, p->pods[i].node);
+        cache_count_places(p->c->cache, &p->o.n_places, &p->o.n_zones);
     }
+    p->o.hosts = p->hosts;
+    p->o.n_hosts = p->n_hosts;
     members_locate(p->members, p->o.redis.expected.n_members, p->pods, p->n_pods, p->hosts, p->n_hosts);
 }

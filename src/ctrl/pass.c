@@ -181,6 +181,7 @@ static void decide(struct pass *p)
             key_generate(&t->fresh[u]);
     p->o.redis.fresh = t->fresh;
     p->o.redis.reloaded = t->reloaded;
+    p->o.patience_ms = p->c->cfg.patience_ms;
     p->o.redis.file_delay_ms = p->c->cfg.file_delay_ms;
     p->o.redis.password_is_known = t->password_is_known;
     p->o.redis.problem = t->secret_problem;

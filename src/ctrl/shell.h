@@ -165,7 +165,7 @@ struct pass {
     size_t n_pods;
     struct claim *claims;
     size_t n_claims;
-    struct host *hosts; /* that the pods of Redis run on; NULL: nodes cannot be read */
+    struct host *hosts; /* that the pods run on; NULL: nodes cannot be read */
     size_t n_hosts;
     struct node_view *views;
     struct settings *shown; /* one per member; NULL: not asked */
@@ -204,7 +204,7 @@ void pass_refresh(struct pass *p);
 /* kind ERR_NONE: again_ms from now at the latest, -1 only on change. */
 void pass_end(struct pass *p, const struct err *e, int64_t again_ms);
 
-/* hosts.c: where the members run */
+/* hosts.c: where the pods run */
 void hosts_locate(struct pass *p);
 
 /* secret.c: reads <name>-redis and the Secrets that the spec names, then goes on with then(p) */

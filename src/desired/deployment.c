@@ -1,8 +1,8 @@
 #include "base/str.h"
 #include "build.h"
 
-/* Surge only: a new pod is ready before an old one goes. */
-static void add_strategy(const struct isvc *s, cJSON *spec)
+/* Surge only: a new pod is ready before an old one goes. Where there is no room for both the plan may say otherwise. */
+static void add_strategy(const struct isvc *s, const struct desired_input *in, cJSON *spec)
 {
     cJSON *strategy, *rolling;
 
@@ -12,6 +12,10 @@ static void add_strategy(const struct isvc *s, cJSON *spec)
         return;
     json_str(strategy, "type", "RollingUpdate");
     rolling = json_obj(strategy, "rollingUpdate");
+    if (in->replace_one) {
+        json_int(rolling, "maxSurge", 0);
+        json_int(rolling, "maxUnavailable", 1);
+    }
     if (!json_has(rolling, "maxSurge"))
         json_str(rolling, "maxSurge", "25%");
     if (!json_has(rolling, "maxUnavailable"))
@@ -29,7 +33,7 @@ cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
     if (s->predictor.min_ready_s)
         json_int(spec, "minReadySeconds", s->predictor.min_ready_s);
     build_selector(spec, s, COMPONENT_PREDICTOR);
-    add_strategy(s, spec);
+    add_strategy(s, in, spec);
     json_put(spec, "template", build_serving_pod(s, in));
     return o;
 }

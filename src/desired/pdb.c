@@ -4,10 +4,9 @@ cJSON *build_pdb(const struct isvc *s, const struct desired_input *in)
 {
     const cJSON *user = json_member(s->predictor.spec, "podDisruptionBudget");
     cJSON *o, *spec;
-    (void)in;
 
-    /* with one replica a budget would only block node drains, or do nothing */
-    if (s->predictor.max_replicas < 2)
+    /* with one replica a budget would only block node drains, or do nothing; but while its successor starts */
+    if (s->predictor.max_replicas < 2 && !in->budget_min)
         return NULL;
     o = build_child(CHILD_PDB, s);
     spec = json_obj(o, "spec");
@@ -15,7 +14,7 @@ cJSON *build_pdb(const struct isvc *s, const struct desired_input *in)
     json_put_dup(spec, "minAvailable", json_member(user, "minAvailable"));
     json_put_dup(spec, "maxUnavailable", json_member(user, "maxUnavailable"));
     if (!json_has(spec, "minAvailable") && !json_has(spec, "maxUnavailable"))
-        json_int(spec, "maxUnavailable", 1);
+        json_int(spec, in->budget_min ? "minAvailable" : "maxUnavailable", in->budget_min ? in->budget_min : 1);
     json_str(spec, "unhealthyPodEvictionPolicy", "AlwaysAllow");
     json_put_dup(spec, "unhealthyPodEvictionPolicy", json_member(user, "unhealthyPodEvictionPolicy"));
     return o;

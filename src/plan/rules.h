@@ -8,12 +8,22 @@
 
 enum verdict_of_rule { RULE_PASS, RULE_HOLD, RULE_STOP };
 
+/* Does a rollout find room for its new pods? feasible.c */
+enum feasibility {
+    FEASIBLE,           /* nothing says otherwise */
+    FEASIBLE_WAITS,     /* a new pod has found no node, but not for long: one may be on its way */
+    FEASIBLE_REPLACING, /* the old pods make room, one at a time: not yet a reason to roll back */
+    INFEASIBLE,         /* no room, and nothing to be spared, or it did not help: the rollout has failed */
+};
+
 struct walk {
     const struct observed *o;
     struct plan *p;
     struct desired_input in; /* filled by the gate for the children */
     bool leave_redis_set;    /* the StatefulSet alone: the server would refuse what is wanted of it */
     bool leave_redis_pods;   /* what Redis pods are made of (ConfigMap, StatefulSet) stays as it is */
+    int32_t surge;           /* replicas beyond those that are wanted, while nodes are drained; drain.c */
+    enum feasibility feasible; /* set by feasible.c; INFEASIBLE is what a rollback for want of a node waits for */
     char backup_word[48];    /* a backup that a step waits for; "": none */
     /* the reason of the rule that is running */
     const char *reason;
