@@ -195,9 +195,10 @@ static bool says(const char *text, size_t len, const char *word)
     return len && memmem(text, len, word, strlen(word)) != NULL;
 }
 
+/* Whoever is there, or our own certificate, does not let us ask: that says nothing about what it holds. */
 static void no_answer(const char *text, size_t len, struct node_view *v)
 {
-    static const char *const denials[] = { "NOAUTH", "WRONGPASS", "NOPERM", "AUTH failed" };
+    static const char *const denials[] = { "NOAUTH", "WRONGPASS", "NOPERM", "AUTH failed", "SSL", "certificate", "private key", "CA " };
 
     v->refused = says(text, len, "Connection refused");
     for (size_t i = 0; i < COUNT(denials); i++)

@@ -49,6 +49,20 @@ static struct slice cut_last(struct slice *s, char at)
     return tail;
 }
 
+/* Where a server speaks TLS alone, its nodes.conf says port 0 and tls-port=N from Redis 7.2 and Valkey on. */
+static int64_t find_tls_port(struct slice facts)
+{
+    int64_t port = 0;
+
+    while (facts.n) {
+        struct slice fact = slice_cut(&facts, ','), key = slice_cut(&fact, '=');
+
+        if (slice_is(key, "tls-port") && !slice_int(fact, 0, 65535, &port))
+            port = 0;
+    }
+    return port;
+}
+
 /* ip:port@bus_port[,hostname[,key=value]...] */
 static int parse_address(struct slice text, struct view_row *r, struct err *e)
 {
@@ -62,7 +76,7 @@ static int parse_address(struct slice text, struct view_row *r, struct err *e)
         return err_set(e, ERR_INVALID, "ip '%.*s...' is too long", slice_shown(addr), addr.p);
     if (name.n && !memchr(name.p, '=', name.n) && !slice_copy(name, r->hostname, sizeof(r->hostname)))
         return err_set(e, ERR_INVALID, "host name '%.*s...' is too long", slice_shown(name), name.p);
-    r->port = (uint16_t)n_port;
+    r->port = (uint16_t)(n_port ? n_port : find_tls_port(rest));
     r->bus_port = (uint16_t)n_bus;
     return 0;
 }

@@ -38,7 +38,7 @@ static struct shard shard, restored;
 static void fill(struct shard *s)
 {
     for (int i = 0; i < MASTERS; i++) {
-        shard_sh(s, "for i in $(seq %d); do echo \"SET %s$i value-$i\"; done | %s -p %d | grep -c OK", KEYS, tags[i], s->cli, s->port[i]);
+        shard_sh(s, "for i in $(seq %d); do echo \"SET %s$i value-$i\"; done | %s -p %d | grep -c OK", KEYS, tags[i], s->talk, s->port[i]);
         assert_int_equal(atoi(s->out), KEYS);
     }
     assert_true(shard_wait(s, REPLICA, "dbsize", "500"));
@@ -75,7 +75,7 @@ static void start_restored(struct shard *t, const struct row *r)
     }
     for (int i = 0; i < MASTERS; i++)
         if (!shard_wait(t, i, "cluster info", "cluster_state:ok"))
-            fail_msg("%s", shard_sh(t, "tail -n 5 %s/%d/log; %s -p %d cluster nodes", t->dir, i, t->cli, t->port[i]));
+            fail_msg("%s", shard_sh(t, "tail -n 5 %s/%d/log; %s -p %d cluster nodes", t->dir, i, t->talk, t->port[i]));
     assert_non_null(r);
 }
 
@@ -83,7 +83,7 @@ static void check_keys(struct shard *t)
 {
     for (int i = 0; i < MASTERS; i++) {
         assert_int_equal(shard_keys(t, i), KEYS);
-        shard_sh(t, "for i in $(seq %d); do echo \"GET %s$i\"; done | %s -p %d | sort -u | grep -c '^value-'", KEYS, tags[i], t->cli, t->port[i]);
+        shard_sh(t, "for i in $(seq %d); do echo \"GET %s$i\"; done | %s -p %d | sort -u | grep -c '^value-'", KEYS, tags[i], t->talk, t->port[i]);
         assert_int_equal(atoi(t->out), KEYS);
     }
 }

@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "../../servers.h"
+#include "../redis/pki.h"
 
 enum { SERVERS = 4, REPLICA = 3, WAIT_S = 40 };
 
@@ -33,7 +34,9 @@ struct shard {
     char dir[64];
     const char *mode; /* as --persistence takes it */
     char server[PATH_MAX + 32], cli[PATH_MAX + 32];
+    char talk[2 * PATH_MAX]; /* cli, and what it takes to reach these servers: words for a shell */
     const char *node_timeout;
+    bool tls;        /* everything speaks it, with DIR/tls-N/{tls.crt,tls.key,ca.crt} */
     bool small_disk; /* the first master's folder is a file system of 512 KiB */
     int port[SERVERS];
     pid_t pid[SERVERS];
@@ -45,7 +48,7 @@ static inline bool shard_find(struct shard *s, const char *release)
 {
     char folder[PATH_MAX];
 
-    *s = (struct shard){ .server = "redis-server", .cli = "redis-cli" };
+    *s = (struct shard){ .server = "redis-server", .cli = "redis-cli", .talk = "redis-cli" };
     if (!release)
         return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
     /* half a minute each: one of either family is the usual */
@@ -55,6 +58,7 @@ static inline bool shard_find(struct shard *s, const char *release)
         return false;
     snprintf(s->server, sizeof(s->server), "%s/%.*s-server", folder, (int)strcspn(release, "-"), release);
     snprintf(s->cli, sizeof(s->cli), "%s/%.*s-cli", folder, (int)strcspn(release, "-"), release);
+    snprintf(s->talk, sizeof(s->talk), "%s", s->cli);
     return true;
 }
 
@@ -113,7 +117,7 @@ static inline const char *shard_sh(struct shard *s, const char *fmt, ...)
 
 static inline const char *shard_cli(struct shard *s, int i, const char *command)
 {
-    return shard_sh(s, "timeout 5 %s -p %d %s 2>&1", s->cli, s->port[i], command);
+    return shard_sh(s, "timeout 5 %s -p %d %s 2>&1", s->talk, s->port[i], command);
 }
 
 static inline bool shard_wait(struct shard *s, int i, const char *command, const char *want)
@@ -124,23 +128,62 @@ static inline bool shard_wait(struct shard *s, int i, const char *command, const
     return false;
 }
 
+struct shard_args {
+    const char *v[56];
+    size_t n;
+    char dir[96], port[8], tls[96], crt[112], key[112], ca[112];
+};
+
+static inline void shard_push(struct shard_args *a, const char *const *words)
+{
+    for (; *words; words++)
+        a->v[a->n++] = *words;
+}
+
+static inline void shard_push_tls(struct shard_args *a)
+{
+    snprintf(a->crt, sizeof(a->crt), "%s/tls.crt", a->tls);
+    snprintf(a->key, sizeof(a->key), "%s/tls.key", a->tls);
+    snprintf(a->ca, sizeof(a->ca), "%s/ca.crt", a->tls);
+    shard_push(a, (const char *const[]){ "--port", "0", "--tls-port", a->port, "--tls-replication", "yes", "--tls-cluster", "yes",
+                                         "--tls-auth-clients", "no", "--tls-cert-file", a->crt, "--tls-key-file", a->key,
+                                         "--tls-ca-cert-file", a->ca, NULL });
+}
+
+static inline void shard_args_make(const struct shard *s, int i, bool fenced, struct shard_args *a)
+{
+    a->n = 0;
+    snprintf(a->dir, sizeof(a->dir), "%s/%d", s->dir, i);
+    snprintf(a->port, sizeof(a->port), "%d", s->port[i]);
+    snprintf(a->tls, sizeof(a->tls), "%s/tls-%d", s->dir, i);
+    if (fenced)
+        shard_push(a, (const char *const[]){ entry_program(), "fence", "--data", a->dir, "--persistence", s->mode, "--cli", s->cli, NULL });
+    if (fenced && s->tls)
+        shard_push(a, (const char *const[]){ "--tls", a->tls, NULL });
+    if (fenced)
+        shard_push(a, (const char *const[]){ "--", NULL });
+    shard_push(a, (const char *const[]){ s->server, "--bind", "127.0.0.1", "--dir", a->dir, "--cluster-enabled", "yes",
+                                         "--cluster-node-timeout", s->node_timeout, "--repl-diskless-sync-delay", "0",
+                                         "--cluster-allow-replica-migration", "no", "--save", str_eq(s->mode, "Snapshot") ? "3600 1" : "",
+                                         "--appendonly", str_eq(s->mode, "AppendOnly") ? "yes" : "no", NULL });
+    if (s->tls)
+        shard_push_tls(a);
+    else
+        shard_push(a, (const char *const[]){ "--port", a->port, NULL });
+    a->v[a->n] = NULL;
+}
+
 static inline _Noreturn void shard_exec(const struct shard *s, int i, bool fenced)
 {
-    char dir[96], port[8], log[112];
-    const char *args[] = { entry_program(), "fence", "--data", dir, "--persistence", s->mode, "--cli", s->cli, "--",
-                           s->server, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--cluster-enabled", "yes",
-                           "--cluster-node-timeout", s->node_timeout, "--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no",
-                           "--save", str_eq(s->mode, "Snapshot") ? "3600 1" : "",
-                           "--appendonly", str_eq(s->mode, "AppendOnly") ? "yes" : "no", NULL };
-    const char *const *from = fenced ? args : args + 9;
+    struct shard_args a;
+    char log[112];
 
-    snprintf(dir, sizeof(dir), "%s/%d", s->dir, i);
-    snprintf(port, sizeof(port), "%d", s->port[i]);
-    snprintf(log, sizeof(log), "%s/log", dir);
+    shard_args_make(s, i, fenced, &a);
+    snprintf(log, sizeof(log), "%s/log", a.dir);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO) < 0 || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
         _exit(126);
-    execvp(from[0], (char *const *)(uintptr_t)from);
+    execvp(a.v[0], (char *const *)(uintptr_t)a.v);
     _exit(127);
 }
 
@@ -223,6 +266,31 @@ static inline bool shard_mount(struct shard *s)
            mount("tmpfs", dir, "tmpfs", 0, "size=512k") == 0;
 }
 
+/* Certificate `name` of DIR/pki, and authority `ca`, become what server i has. */
+static inline bool shard_certify(struct shard *s, int i, const char *name, const char *ca)
+{
+    shard_sh(s, "cd %s && mkdir -p tls-%d && cp pki/%s.crt tls-%d/tls.crt && cp pki/%s.key tls-%d/tls.key && cp pki/%s.crt tls-%d/ca.crt "
+             "&& echo done", s->dir, i, name, i, name, i, ca, i);
+    return str_eq(s->out, "done");
+}
+
+/* Authorities ca and ca2; certificates one and two of the first, other of the second. */
+static inline bool shard_make_pki(struct shard *s)
+{
+    static const char names[] = "subjectAltName=IP:127.0.0.1";
+    char dir[96];
+    bool ok;
+
+    snprintf(dir, sizeof(dir), "%s/pki", s->dir);
+    ok = mkdir(dir, 0700) == 0 && pki_authority(dir, "ca") && pki_authority(dir, "ca2") && pki_issue(dir, "one", "ca", names, "-days 9") &&
+         pki_issue(dir, "two", "ca", names, "-days 9") && pki_issue(dir, "other", "ca2", names, "-days 9") &&
+         pki_issue(dir, "old", "ca", names, "-startdate 20200101000000Z -enddate 20200201000000Z");
+    for (int i = 0; i < SERVERS && ok; i++)
+        ok = shard_certify(s, i, "one", "ca");
+    snprintf(s->talk, sizeof(s->talk), "%s --tls --cacert %s/pki/ca.crt", s->cli, s->dir);
+    return ok;
+}
+
 static inline bool shard_start(struct shard *s, const char *mode)
 {
     char dir[96];
@@ -232,7 +300,7 @@ static inline bool shard_start(struct shard *s, const char *mode)
     snprintf(s->dir, sizeof(s->dir), "/tmp/everserve-entry-XXXXXX");
     if (!mkdtemp(s->dir))
         return false;
-    if (s->small_disk && !shard_mount(s))
+    if ((s->small_disk && !shard_mount(s)) || (s->tls && !shard_make_pki(s)))
         return false;
     for (int i = 0; i < SERVERS; i++) {
         snprintf(dir, sizeof(dir), "%s/%d", s->dir, i);
@@ -258,7 +326,7 @@ static inline int shard_keys(struct shard *s, int i)
 static inline bool shard_fill(struct shard *s, int from, int to)
 {
     /* {1} lies in slot 9842; "{b}" in 3300, which is the first shard's */
-    shard_sh(s, "for i in $(seq %d %d); do echo \"SET {b}$i value-$i\"; done | %s -p %d | grep -c OK", from, to, s->cli, s->port[0]);
+    shard_sh(s, "for i in $(seq %d %d); do echo \"SET {b}$i value-$i\"; done | %s -p %d | grep -c OK", from, to, s->talk, s->port[0]);
     if (atoi(s->out) != to - from + 1)
         return false;
     for (time_t until = time(NULL) + WAIT_S; time(NULL) < until; usleep(50000))
