@@ -61,12 +61,13 @@ void ledger_stop(struct e2e *t);    /* the writers end; the book stays */
 struct ledger_result ledger_check(struct e2e *t); /* after ledger_stop; needs every slot served */
 void ledger_end(struct e2e *t);     /* for the harness */
 
-/* The Redis pods of a service that have an address. */
+/* The Redis pods of a service that have an address, and are not being deleted. */
 struct redis_pods {
     char names[32][64];
     char ips[32][64];
     char uids[32][40];
     int n;
+    int n_ending; /* pods that are */
 };
 void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out);
 const char *redis_secret(struct e2e *t, const char *service, const char *key); /* a text of its Secret; "": none */
@@ -93,7 +94,7 @@ void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out
 /* The referee's opinion, asked of the first pod that answers it; out (NULL is fine) holds its words. */
 bool referee_is_content(struct e2e *t, const char *service, const char **out);
 
-/* Ours, by own rows: every slot claimed once, nothing open, all agree on owners, epochs differ, every
+/* Ours, by own rows: no pod is being deleted, every slot claimed once, nothing open, all agree on owners, epochs differ, every
  * replica's link is up to its owner's address. n_masters 0: any number. Looks again for bound_s: links of
  * the bus come back a moment later than gossip. NULL: all well; else what is not, lent. */
 const char *own_check(struct e2e *t, const char *service, int n_masters, int n_replicas, int bound_s);

@@ -50,9 +50,10 @@ void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out)
     const cJSON *pods = e2e_list(t, e2e_fmt(t, "pods?labelSelector=app.kubernetes.io%%2Fcomponent%%3Dredis,"
                                                "app.kubernetes.io%%2Finstance%%3D%s", service));
 
-    out->n = 0;
+    out->n = out->n_ending = 0;
     cJSON_ArrayForEach(pod, pods) {
         const char *ip = json_get_str(pod, "status.podIP");
+        out->n_ending += json_has(pod, "metadata.deletionTimestamp");
         if (!ip || json_has(pod, "metadata.deletionTimestamp") || out->n == (int)COUNT(out->ips))
             continue;
         snprintf(out->names[out->n], sizeof(out->names[0]), "%s", json_get_str(pod, "metadata.name"));

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTIMIST_S = 15, PESSIMIST_S = 20 };
+enum { OPTIMIST_S = 15, PESSIMIST_S = 20, SAME_S = 60 };
 
 static void on_service(void *arg, enum kube_event event, const cJSON *obj)
 {
@@ -92,7 +92,7 @@ void witness_recovery(struct e2e *t, struct witness *v, int bound_s)
     } while (!v->saw_unhealthy || !str_eq(v->last, "Healthy") || !referee_is_content(t, "fraud", NULL));
     e2e_note(t, "%s; whole again after %.1f s; %d of %d samples agree with redis-cli", v->states,
              (double)(loop_now_ms() - start_ms) / 1000, v->agreed, v->samples);
-    const char *why = own_check(t, "fraud", 0, 0, 15);
+    const char *why = own_check(t, "fraud", 0, 0, SAME_S);
     E2E_CHECK(t, !why, isvc, "Healthy by the operator and by redis-cli, but %s", why);
     e2e_wait_condition(t, "inferenceservices/fraud", "ScalingHeld", "False", NULL, 30);
     kube_watch_free(v->watch);
