@@ -1,8 +1,8 @@
 /*
  * T5: the operator is killed after a command to Redis, hearing no more than that command's way out;
- * the next one finds what is there and comes to the same end. For each operation: after every single
- * command with E2E_LONG=1, otherwise after the first and the last of each kind in a row. Under the
- * ledger. Needs simulated nodes.
+ * the next one finds what is there and comes to the same end. For each operation: an undisturbed run
+ * shows its commands, then it is killed once after each of them (with E2E_LONG=1; otherwise after some);
+ * and a run in which no operator lives longer than its first command. Under the ledger. Needs simulated nodes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -130,8 +130,99 @@ static void killed_after_each(struct e2e *t)
         witness_check_ledger(t, 0, 0);
 }
 
+/* --- one command a life --- */
+
+enum { LIVES_MAX = 400, STEPS_OF_A_MOVE = 600, LIVES_OVER_S = 900 };
+
+static const struct lives {
+    const struct operation *o;
+    int turns;           /* there, and back */
+    int most, most_long; /* so many lives, then one that is left alone */
+} lives[] = {
+    { &operation_form, 1, 8, LIVES_MAX },
+    { &operation_heal, 1, 0, LIVES_MAX },
+    { &operation_roll, 1, 0, LIVES_MAX },
+    { &operation_shards, 2, 0, LIVES_MAX },
+    { &operation_replicas, 2, 0, LIVES_MAX },
+};
+
+static bool moves_slots(const char *name)
+{
+    return str_has_prefix(name, "CLUSTER SETSLOT") || str_has_prefix(name, "MIGRATE");
+}
+
+/* 25,000 commands move the slots of a shard: there a life is as long as its number says, differently each time. */
+static int commands_of_life(const char *last, int life)
+{
+    return moves_slots(last) ? 1 + life * 389 % STEPS_OF_A_MOVE : 1;
+}
+
+/* False: it had nothing more to send. */
+static bool live_for(struct e2e *t, struct relay *r, const struct lives *w, int turn, const struct redis_pods *then, int n,
+                     int64_t end_ms)
+{
+    struct operator *op = operator_on_relay(t, r);
+    bool over = false;
+
+    relay_stop_after(r, n);
+    while (!relay_has_stopped(r) && !over) {
+        const char *why = operation_still_to_do(t, w->o, turn, then);
+        over = !why;
+        E2E_CHECK(t, loop_now_ms() < end_ms, e2e_get(t, "inferenceservices/fraud"), "%s: not over: %s", w->o->name, why);
+        ledger_look(t);
+        e2e_sleep_ms(t, 20);
+    }
+    operator_kill(op);
+    relay_go_on(r);
+    return !over;
+}
+
+static void lives_of(struct e2e *t, struct relay *r, const struct lives *w, int turn)
+{
+    int most = getenv("E2E_LONG") ? w->most_long : w->most, life = 0, n = 1, moving = 0;
+    int64_t end_ms = e2e_deadline_ms(LIVES_OVER_S), from_ms = loop_now_ms();
+    struct redis_pods then = { 0 };
+    bool goes_on = true;
+
+    if (!w->o->is_forming)
+        redis_pods_get(t, "fraud", &then);
+    w->o->begin(t, turn);
+    while (goes_on && life < most) {
+        goes_on = live_for(t, r, w, turn, &then, n, end_ms);
+        moving += n > 1;
+        n = commands_of_life(r->log[n - 1], ++life);
+    }
+    e2e_note(t, "%s: %s after %d lives, %d of them in the middle of a move, %.1f s", w->o->name, goes_on ? "left alone" : "over", life,
+             moving, (double)(loop_now_ms() - from_ms) / 1000);
+    operator_ready(t, operator_on_relay(t, r));
+    operation_wait_over(t, w->o, turn, &then, "after many lives");
+}
+
+static void one_command_a_life(struct e2e *t)
+{
+    const struct lives *w = t->row;
+    struct relay *r = relay_start(t);
+
+    if (!w->o->is_forming) {
+        struct operator *op = operator_on_relay(t, r);
+        operator_ready(t, op);
+        e2e_apply(t, "%s", operation_service);
+        e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
+        ledger_start(t, "fraud");
+        operator_kill(op);
+    }
+    for (int turn = 0; turn < w->turns; turn++) {
+        lives_of(t, r, w, turn);
+        operator_end_all(t);
+    }
+    operation_tidy(t, w->o);
+    if (!w->o->is_forming)
+        witness_check_ledger(t, 0, 0);
+}
+
 #define NEEDS (NEEDS_SIM_NODES | NEEDS_REDIS_CLI)
 #define KILLED(title, i, more) { { title, killed_after_each, NEEDS | (more) }, &rows[i] }
+#define LIVES(title, i, more) { { title, one_command_a_life, NEEDS | (more) }, &lives[i] }
 
 static const struct e2e_row tests[] = {
     KILLED("T5: killed after its commands while it forms", 0, 0),
@@ -139,6 +230,11 @@ static const struct e2e_row tests[] = {
     KILLED("T5: killed after its commands while it rolls", 2, NEEDS_TIME),
     KILLED("T5: killed after its commands while shards come and go", 3, NEEDS_TIME),
     KILLED("T5: killed after its commands while replicas come and go", 4, NEEDS_TIME),
+    LIVES("T5: one command a life while it forms", 0, 0),
+    LIVES("T5: one command a life while it heals", 1, NEEDS_TIME),
+    LIVES("T5: one command a life while it rolls", 2, NEEDS_TIME),
+    LIVES("T5: one command a life while shards come and go", 3, NEEDS_TIME),
+    LIVES("T5: one command a life while replicas come and go", 4, NEEDS_TIME),
 };
 
 int main(void)
