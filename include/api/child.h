@@ -16,6 +16,7 @@ enum child {
     CHILD_SERVICE,
     CHILD_HPA,
     CHILD_PDB,
+    CHILD_CANARY, /* the Deployment of a version on trial */
     CHILD_REDIS_SECRET,
     CHILD_REDIS_CONFIGMAP,
     CHILD_REDIS_SERVICE,
@@ -36,12 +37,14 @@ struct child_type {
     const char *plural;      /* "statefulsets" */
     const char *suffix;      /* of the name: "" or "-redis" */
     bool of_redis;
+    const char *component;   /* of its labels; NULL: by of_redis */
     enum capability needs;   /* its kind may be absent: neither watched nor applied then */
 };
 
 extern const struct child_type child_types[N_CHILDREN];
 
 #define CHILD_BACKUP_SUFFIX "-redis-backup"
+#define CHILD_CANARY_SUFFIX "-canary"
 
 #define API_GROUP "serving.everserve.dev"
 #define API_VERSION "serving.everserve.dev/v1alpha1"
@@ -52,13 +55,17 @@ extern const struct child_type child_types[N_CHILDREN];
 #define API_MANAGED_BY "app.kubernetes.io/managed-by=everserve"
 #define API_REDIS_CLAIMS "app.kubernetes.io/name=inferenceservice,app.kubernetes.io/component=redis"
 
+/* The label app.kubernetes.io/component of the child itself: "predictor", "redis", "canary". */
+const char *child_component(enum child c);
+
 /* <name><suffix> into out; false when it does not fit. */
 bool child_name(enum child c, const char *service, char *out, size_t size);
 
 /* The child whose kind is this and whose name is <service><suffix> for some service;
  * service: at least 254 bytes, set on success. N_CHILDREN: none. A StatefulSet "x-redis" is
  * CHILD_REDIS_STATEFULSET of x; a Service "x-redis" is taken for CHILD_REDIS_SERVICE only when
- * component is "redis" (label app.kubernetes.io/component). */
+ * component is "redis" (label app.kubernetes.io/component), a Deployment "x-canary" for CHILD_CANARY only when it
+ * is "canary". */
 enum child child_of(const char *kind, const char *name, const char *component, char *service);
 
 #endif

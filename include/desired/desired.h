@@ -20,6 +20,9 @@ struct desired_input {
     bool replace_one;           /* for this rollout: a pod goes before its successor comes, there is no room for both */
     int32_t budget_min;         /* while nodes are drained: minAvailable, unless the spec gives a budget; 0: as ever */
     bool hold_down;             /* the autoscaler's behavior.scaleDown.selectPolicy: Disabled */
+    int32_t canary_replicas;    /* 0: no version is on trial */
+    const char *canary_revision; /* what its pods are labelled with; lent */
+    bool routed;                /* an HTTPRoute divides the requests: the canary is not behind the Service */
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
     const char *redis_entrypoint; /* the image that brings the start fence */

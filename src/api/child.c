@@ -14,6 +14,8 @@ const struct child_type child_types[N_CHILDREN] = {
                     "horizontalpodautoscalers", "", false },
     [CHILD_PDB] = { "PodDisruptionBudget", "PodDisruptionBudget", "policy/v1", "/apis/policy/v1",
                     "poddisruptionbudgets", "", false },
+    [CHILD_CANARY] = { "Canary", "Deployment", "apps/v1", "/apis/apps/v1", "deployments", CHILD_CANARY_SUFFIX,
+                       .component = "canary" },
     [CHILD_REDIS_SECRET] = { "Redis Secret", "Secret", "v1", "/api/v1", "secrets", REDIS, true },
     [CHILD_REDIS_CONFIGMAP] = { "Redis ConfigMap", "ConfigMap", "v1", "/api/v1", "configmaps", REDIS, true },
     [CHILD_REDIS_SERVICE] = { "Redis Service", "Service", "v1", "/api/v1", "services", REDIS, true },
@@ -28,6 +30,13 @@ const struct child_type child_types[N_CHILDREN] = {
     [CHILD_BACKUP_CRON] = { "Backup CronJob", "CronJob", "batch/v1", "/apis/batch/v1", "cronjobs", CHILD_BACKUP_SUFFIX, true },
     [CHILD_BACKUP_JOB] = { "Backup Job", "Job", "batch/v1", "/apis/batch/v1", "jobs", CHILD_BACKUP_SUFFIX, true },
 };
+
+const char *child_component(enum child c)
+{
+    const struct child_type *t = &child_types[c];
+
+    return t->component ? t->component : t->of_redis ? "redis" : "predictor";
+}
 
 bool child_name(enum child c, const char *service, char *out, size_t size)
 {
@@ -47,15 +56,31 @@ static bool is_of_redis(const char *kind, const char *name, const char *componen
     return is_shared_kind(kind) ? str_eq(component, "redis") : str_has_suffix(name, REDIS) || str_has_suffix(name, CHILD_BACKUP_SUFFIX);
 }
 
+/* Is there a row of that kind for just that component? */
+static bool has_its_own(const char *kind, const char *component)
+{
+    for (int c = 0; c < N_CHILDREN; c++)
+        if (child_types[c].component && str_eq(child_types[c].kind, kind) && str_eq(child_types[c].component, component))
+            return true;
+    return false;
+}
+
+static bool may_be(const struct child_type *t, const char *name, const char *component)
+{
+    if (t->component || has_its_own(t->kind, component))
+        return str_eq(t->component, component);
+    if (t->of_redis)
+        return is_of_redis(t->kind, name, component);
+    return !is_shared_kind(t->kind) || !str_eq(component, "redis");
+}
+
 enum child child_of(const char *kind, const char *name, const char *component, char *service)
 {
     for (int c = 0; c < N_CHILDREN; c++) {
         const struct child_type *t = &child_types[c];
         size_t len = strlen(name), cut = strlen(t->suffix);
 
-        if (!str_eq(t->kind, kind) || (t->of_redis && !is_of_redis(kind, name, component)))
-            continue;
-        if (!t->of_redis && is_shared_kind(kind) && str_eq(component, "redis"))
+        if (!str_eq(t->kind, kind) || !may_be(t, name, component))
             continue;
         if (len <= cut || len - cut > 253 || !str_has_suffix(name, t->suffix))
             continue;

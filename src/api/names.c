@@ -13,6 +13,22 @@ cJSON *names_selector(const struct isvc *s, const char *component)
     return o;
 }
 
+cJSON *names_canary_selector(const struct isvc *s)
+{
+    cJSON *o = names_selector(s, COMPONENT_PREDICTOR);
+
+    json_str(o, LABEL_NAME, NAME_CANARY);
+    return o;
+}
+
+cJSON *names_serving_selector(const struct isvc *s)
+{
+    cJSON *o = names_labels(s, COMPONENT_PREDICTOR);
+
+    json_del(o, LABEL_NAME);
+    return o;
+}
+
 cJSON *names_labels(const struct isvc *s, const char *component)
 {
     cJSON *o = names_selector(s, component);

@@ -15,7 +15,7 @@ cJSON *build_child(enum child c, const struct isvc *s)
     meta = json_obj(o, "metadata");
     json_fmt(meta, "name", "%s%s", s->name, t->suffix);
     json_str(meta, "namespace", s->ns);
-    json_put(meta, "labels", names_labels(s, t->of_redis ? COMPONENT_REDIS : COMPONENT_PREDICTOR));
+    json_put(meta, "labels", names_labels(s, child_component(c)));
     json_put(meta, "ownerReferences", names_owner_references(s));
     return o;
 }

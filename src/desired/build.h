@@ -19,6 +19,7 @@ cJSON *build_deployment(const struct isvc *s, const struct desired_input *in);
 cJSON *build_service(const struct isvc *s, const struct desired_input *in);
 cJSON *build_hpa(const struct isvc *s, const struct desired_input *in);
 cJSON *build_pdb(const struct isvc *s, const struct desired_input *in);
+cJSON *build_canary(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_secret(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_service(const struct isvc *s, const struct desired_input *in);

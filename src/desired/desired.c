@@ -8,6 +8,7 @@ static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct de
     [CHILD_SERVICE] = build_service,
     [CHILD_HPA] = build_hpa,
     [CHILD_PDB] = build_pdb,
+    [CHILD_CANARY] = build_canary,
     [CHILD_REDIS_SECRET] = build_redis_secret,
     [CHILD_REDIS_CONFIGMAP] = build_redis_configmap,
     [CHILD_REDIS_SERVICE] = build_redis_service,

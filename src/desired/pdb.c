@@ -10,7 +10,10 @@ cJSON *build_pdb(const struct isvc *s, const struct desired_input *in)
         return NULL;
     o = build_child(CHILD_PDB, s);
     spec = json_obj(o, "spec");
-    build_selector(spec, s, COMPONENT_PREDICTOR);
+    if (s->canary.present)
+        json_put(json_obj(spec, "selector"), "matchLabels", names_serving_selector(s));
+    else
+        build_selector(spec, s, COMPONENT_PREDICTOR);
     json_put_dup(spec, "minAvailable", json_member(user, "minAvailable"));
     json_put_dup(spec, "maxUnavailable", json_member(user, "maxUnavailable"));
     if (!json_has(spec, "minAvailable") && !json_has(spec, "maxUnavailable"))

@@ -10,11 +10,11 @@ static void add_port(cJSON *rule, int port)
 }
 
 /* The service's own pods, of any component. */
-static void allow_service(const struct isvc *s, cJSON *from)
+static void allow_service(const struct isvc *s, const char *name, cJSON *from)
 {
     cJSON *labels = json_obj(json_obj(json_push_obj(from), "podSelector"), "matchLabels");
 
-    json_str(labels, LABEL_NAME, NAME_VALUE);
+    json_str(labels, LABEL_NAME, name);
     json_str(labels, LABEL_INSTANCE, s->name);
 }
 
@@ -37,7 +37,9 @@ cJSON *build_redis_netpol(const struct isvc *s, const struct desired_input *in)
     json_push_str(json_arr(spec, "policyTypes"), "Ingress");
     ingress = json_arr(spec, "ingress");
     rule = json_push_obj(ingress);
-    allow_service(s, json_arr(rule, "from"));
+    allow_service(s, NAME_VALUE, json_arr(rule, "from"));
+    if (s->canary.present)
+        allow_service(s, NAME_CANARY, json_arr(rule, "from"));
     allow_operator(json_arr(rule, "from"));
     add_port(rule, REDIS_PORT);
     /* the bus knows no password: a foreign node that reached it could merge two clusters */

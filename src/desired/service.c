@@ -37,10 +37,10 @@ cJSON *build_service(const struct isvc *s, const struct desired_input *in)
 {
     cJSON *o = build_child(CHILD_SERVICE, s);
     cJSON *spec = json_obj(o, "spec");
-    (void)in;
+    bool shared = s->canary.present && !in->routed;
 
     json_str(spec, "type", "ClusterIP");
-    json_put(spec, "selector", names_selector(s, COMPONENT_PREDICTOR));
+    json_put(spec, "selector", shared ? names_serving_selector(s) : names_selector(s, COMPONENT_PREDICTOR));
     add_ports(s, json_arr(spec, "ports"));
     return o;
 }

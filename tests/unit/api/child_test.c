@@ -17,6 +17,9 @@ static const struct row {
 } rows[] = {
     { "a Deployment", "Deployment", "fraud", "predictor", CHILD_DEPLOYMENT, "fraud" },
     { "a Deployment of a service that ends in -redis", "Deployment", "x-redis", NULL, CHILD_DEPLOYMENT, "x-redis" },
+    { "the canary", "Deployment", "fraud-canary", "canary", CHILD_CANARY, "fraud" },
+    { "a Deployment of a service called x-canary", "Deployment", "x-canary", "predictor", CHILD_DEPLOYMENT, "x-canary" },
+    { "a canary without the suffix", "Deployment", "fraud", "canary", N_CHILDREN, NULL },
     { "the StatefulSet", "StatefulSet", "fraud-redis", NULL, CHILD_REDIS_STATEFULSET, "fraud" },
     { "a StatefulSet of somebody else", "StatefulSet", "fraud", NULL, N_CHILDREN, NULL },
     { "a StatefulSet with nothing before the suffix", "StatefulSet", "-redis", NULL, N_CHILDREN, NULL },

@@ -196,6 +196,7 @@ static void every_child_is_ours_by_name_and_label(void **state)
                 "redis: { backup: { schedule: '@daily', storage: { size: 1Gi } } } }", &s);
     in = desired_input_default(&s);
     in.redis_backup = "now";
+    in.canary_replicas = 1;
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *child = desired_child((enum child)c, &s, &in);
         const cJSON *labels = json_at(child, "metadata.labels");
