@@ -17,6 +17,8 @@ enum child {
     CHILD_HPA,
     CHILD_PDB,
     CHILD_CANARY, /* the Deployment of a version on trial */
+    CHILD_CANARY_SERVICE, /* its own, where a route divides the requests */
+    CHILD_ROUTE,
     CHILD_REDIS_SECRET,
     CHILD_REDIS_CONFIGMAP,
     CHILD_REDIS_SERVICE,

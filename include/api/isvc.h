@@ -19,6 +19,7 @@ enum {
     ISVC_NAME_MAX = 63,
     /* with Redis: the label controller-revision-hash of its pods is "<name>-redis-<10 characters>" */
     ISVC_NAME_MAX_REDIS = 46,
+    ISVC_NAME_MAX_ROUTE = 56, /* with weights: <name>-canary is a Service */
 };
 
 enum redis_persistence { REDIS_APPEND_ONLY, REDIS_SNAPSHOT, REDIS_NO_PERSISTENCE };

@@ -22,7 +22,9 @@ struct desired_input {
     bool hold_down;             /* the autoscaler's behavior.scaleDown.selectPolicy: Disabled */
     int32_t canary_replicas;    /* 0: no version is on trial */
     const char *canary_revision; /* what its pods are labelled with; lent */
-    bool routed;                /* an HTTPRoute divides the requests: the canary is not behind the Service */
+    bool canary_apart;          /* its pods are not behind the Service */
+    bool routed;                /* an HTTPRoute divides the requests ... */
+    int32_t canary_weight;      /* ... so many of a hundred to the canary */
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
     const char *redis_entrypoint; /* the image that brings the start fence */

@@ -304,6 +304,13 @@ static bool name_leaves_room(const cJSON *self)
     return !json_has(self, "spec.redis") || (name && strlen(name) <= ISVC_NAME_MAX_REDIS);
 }
 
+static bool name_leaves_room_for_canary(const cJSON *self)
+{
+    const char *name = json_get_str(self, "metadata.name");
+
+    return !json_has(self, "spec.rollout.canary.route") || (name && strlen(name) <= ISVC_NAME_MAX_ROUTE);
+}
+
 const struct rule schema_root_rules[] = {
     { "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
       "metadata.name: must be a lower-case name that starts with a letter, at most 63 characters, without dots: "
@@ -312,5 +319,8 @@ const struct rule schema_root_rules[] = {
     { "!has(self.spec.redis) || size(self.metadata.name) <= 46",
       "metadata.name: must have at most 46 characters with Redis: its pods carry the name in a label", NULL,
       name_leaves_room },
+    { "!has(self.spec.rollout.canary) || !has(self.spec.rollout.canary.route) || size(self.metadata.name) <= 56",
+      "metadata.name: must have at most 56 characters with a route: <name>-canary becomes the name of a Service", NULL,
+      name_leaves_room_for_canary },
     { NULL, NULL, NULL, NULL },
 };

@@ -20,6 +20,8 @@ cJSON *build_service(const struct isvc *s, const struct desired_input *in);
 cJSON *build_hpa(const struct isvc *s, const struct desired_input *in);
 cJSON *build_pdb(const struct isvc *s, const struct desired_input *in);
 cJSON *build_canary(const struct isvc *s, const struct desired_input *in);
+cJSON *build_canary_service(const struct isvc *s, const struct desired_input *in);
+cJSON *build_route(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_secret(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_service(const struct isvc *s, const struct desired_input *in);
@@ -32,6 +34,10 @@ cJSON *build_backup_job(const struct isvc *s, const struct desired_input *in);
 
 /* The template of the serving pods: labels, annotations, spec. */
 cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
+
+/* The Service that has the pods of this selector (taken). service.c */
+cJSON *build_service_of(enum child c, const struct isvc *s, cJSON *selector);
+enum { SERVICE_PORT = 80 }; /* the first of every such Service */
 
 /* apiVersion, kind, metadata with name, labels and owner. */
 cJSON *build_child(enum child c, const struct isvc *s);

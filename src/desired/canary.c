@@ -45,3 +45,10 @@ cJSON *build_canary(const struct isvc *s, const struct desired_input *in)
     json_put(spec, "template", template_of(s, in));
     return o;
 }
+
+cJSON *build_canary_service(const struct isvc *s, const struct desired_input *in)
+{
+    if (!s->canary.route || !in->routed || !in->canary_replicas)
+        return NULL;
+    return build_service_of(CHILD_CANARY_SERVICE, s, names_canary_selector(s));
+}

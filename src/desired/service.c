@@ -3,8 +3,6 @@
 #include "base/str.h"
 #include "build.h"
 
-enum { HTTP_PORT = 80 };
-
 static void add_port(cJSON *ports, const char *name, int port, int target, const char *protocol)
 {
     cJSON *p = json_push_obj(ports);
@@ -21,26 +19,32 @@ static void add_ports(const struct isvc *s, cJSON *ports)
     const cJSON *list = json_at(s->predictor.spec, "containers.0.ports"), *p;
     int i = 0;
 
-    add_port(ports, "http", HTTP_PORT, s->predictor.port, NULL);
+    add_port(ports, "http", SERVICE_PORT, s->predictor.port, NULL);
     cJSON_ArrayForEach(p, list) {
         int port = (int)json_get_int(p, "containerPort", 0);
         const char *name = json_get_str(p, "name");
         char number[24];
 
         snprintf(number, sizeof(number), "port-%d", port);
-        if (i++ > 0 && port != HTTP_PORT)
+        if (i++ > 0 && port != SERVICE_PORT)
             add_port(ports, name && !str_eq(name, "http") ? name : number, port, port, json_get_str(p, "protocol"));
     }
 }
 
-cJSON *build_service(const struct isvc *s, const struct desired_input *in)
+cJSON *build_service_of(enum child c, const struct isvc *s, cJSON *selector)
 {
-    cJSON *o = build_child(CHILD_SERVICE, s);
+    cJSON *o = build_child(c, s);
     cJSON *spec = json_obj(o, "spec");
-    bool shared = s->canary.present && !in->routed;
 
     json_str(spec, "type", "ClusterIP");
-    json_put(spec, "selector", shared ? names_serving_selector(s) : names_selector(s, COMPONENT_PREDICTOR));
+    json_put(spec, "selector", selector);
     add_ports(s, json_arr(spec, "ports"));
     return o;
+}
+
+cJSON *build_service(const struct isvc *s, const struct desired_input *in)
+{
+    bool shared = s->canary.present && !in->canary_apart;
+
+    return build_service_of(CHILD_SERVICE, s, shared ? names_serving_selector(s) : names_selector(s, COMPONENT_PREDICTOR));
 }

@@ -16,6 +16,8 @@
 #define GOLDEN "tests/golden/canary-on-trial.json"
 #define HEAD "{ apiVersion: serving.everserve.dev/v1alpha1, kind: InferenceService, metadata: { name: x, namespace: d }, "
 #define TRIED HEAD "spec: { predictor: { containers: [{ image: m }] }, rollout: { canary: { replicas: 1 } }, redis: {} } }"
+#define ROUTED HEAD "spec: { predictor: { containers: [{ image: m }] }, rollout: { canary: { replicas: 1, route: { weight: 20, \
+parentRefs: [{ name: web, namespace: gateways }], hostnames: [x.example.com] } } } } }"
 #define PLAIN HEAD "spec: { predictor: { containers: [{ image: m }] }, redis: {} } }"
 
 static void decode(const char *yaml, struct isvc *s)
@@ -37,7 +39,8 @@ static cJSON *child(const char *yaml, enum child c, int32_t canary, bool routed)
     in = desired_input_default(&s);
     in.canary_replicas = canary;
     in.canary_revision = "0a1b2c3d";
-    in.routed = routed;
+    in.canary_apart = in.routed = routed;
+    in.canary_weight = routed ? s.canary.weight : 0;
     o = desired_child(c, &s, &in);
     isvc_done(&s);
     return o;
@@ -111,6 +114,45 @@ static void the_wish_changes_no_template(void **state)
     assert_true(json_equal(with, without));
 }
 
+static void a_route_divides(void **state)
+{
+    AUTO_JSON cJSON *o = child(ROUTED, CHILD_ROUTE, 1, true);
+    AUTO_FREE char *spec = json_print(json_member(o, "spec"));
+    (void)state;
+
+    assert_string_equal(spec, "{\"parentRefs\":[{\"group\":\"gateway.networking.k8s.io\",\"kind\":\"Gateway\",\"name\":\"web\","
+                              "\"namespace\":\"gateways\"}],\"hostnames\":[\"x.example.com\"],\"rules\":[{\"matches\":[{\"path\":"
+                              "{\"type\":\"PathPrefix\",\"value\":\"/\"}}],\"backendRefs\":["
+                              "{\"group\":\"\",\"kind\":\"Service\",\"name\":\"x\",\"port\":80,\"weight\":80},"
+                              "{\"group\":\"\",\"kind\":\"Service\",\"name\":\"x-canary\",\"port\":80,\"weight\":20}]}]}");
+}
+
+/* Without a trial all requests go to what serves, and no Service without pods is named. */
+static void a_route_stays_between_trials(void **state)
+{
+    AUTO_JSON cJSON *routed = NULL, *service = child(ROUTED, CHILD_CANARY_SERVICE, 1, true);
+    struct desired_input in;
+    struct isvc s;
+    (void)state;
+
+    decode(ROUTED, &s);
+    in = desired_input_default(&s);
+    routed = desired_child(CHILD_ROUTE, &s, &in);
+    assert_int_equal(json_count(json_at(routed, "spec.rules.0.backendRefs")), 1);
+    assert_int_equal(json_get_int(routed, "spec.rules.0.backendRefs.0.weight", 0), 100);
+    assert_null(desired_child(CHILD_CANARY_SERVICE, &s, &in));
+    assert_string_equal(json_get_str(service, "metadata.name"), "x-canary");
+    isvc_done(&s);
+}
+
+static void no_gateway_no_route(void **state)
+{
+    (void)state;
+    assert_null(child(ROUTED, CHILD_ROUTE, 1, false));
+    assert_null(child(ROUTED, CHILD_CANARY_SERVICE, 1, false));
+    assert_null(child(TRIED, CHILD_ROUTE, 1, true));
+}
+
 /* A user's own constraints are the user's. */
 static void own_constraints_stay(void **state)
 {
@@ -176,6 +218,9 @@ int main(void)
         cmocka_unit_test(no_trial_no_deployment),
         cmocka_unit_test(the_wish_changes_no_template),
         cmocka_unit_test(own_constraints_stay),
+        cmocka_unit_test(a_route_divides),
+        cmocka_unit_test(a_route_stays_between_trials),
+        cmocka_unit_test(no_gateway_no_route),
         cmocka_unit_test(byte_for_byte),
     };
     struct CMUnitTest tests[COUNT(rows) + COUNT(more)];
