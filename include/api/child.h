@@ -19,6 +19,7 @@ enum child {
     CHILD_CANARY, /* the Deployment of a version on trial */
     CHILD_CANARY_SERVICE, /* its own, where a route divides the requests */
     CHILD_ROUTE,
+    CHILD_MODEL_CLAIM,
     CHILD_REDIS_SECRET,
     CHILD_REDIS_CONFIGMAP,
     CHILD_REDIS_SERVICE,
@@ -55,7 +56,7 @@ extern const struct child_type child_types[N_CHILDREN];
 #define API_MANAGER "everserve"           /* field manager of everything we apply */
 #define API_MANAGER_INIT "everserve-init" /* holds spec.replicas for the autoscaler */
 #define API_MANAGED_BY "app.kubernetes.io/managed-by=everserve"
-#define API_REDIS_CLAIMS "app.kubernetes.io/name=inferenceservice,app.kubernetes.io/component=redis"
+#define API_CLAIMS "app.kubernetes.io/name=inferenceservice" /* also those that a StatefulSet's controller made */
 
 /* The label app.kubernetes.io/component of the child itself: "predictor", "redis", "canary". */
 const char *child_component(enum child c);

@@ -32,6 +32,7 @@ struct isvc_predictor {
     int32_t progress_deadline_s;
     int32_t min_ready_s;          /* 0: ready is enough */
     bool auto_rollback;
+    const char *model_uri;        /* what is downloaded; NULL: nothing */
     const cJSON *spec;            /* spec.predictor, defaulted; containers[0] is there */
 };
 

@@ -28,6 +28,7 @@ struct desired_input {
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
     const char *redis_entrypoint; /* the image that brings the start fence */
+    const char *model_fetcher;    /* the image that downloads models */
     bool redis_formed;            /* there is something to be saved, and nothing is to be restored any more */
     const char *redis_backup;     /* name of the backup that is to be taken now; NULL: none */
     const struct redis_keys *redis_keys; /* lent; NULL: not known, no Secret is built */

@@ -28,9 +28,9 @@ enum secret_state {
     SECRET_BAD, /* there, but unusable; or the one the spec names is; problem says how */
 };
 
-/* The image that brings the start fence into Redis pods, and the rest of their template, hashed, that it was
- * chosen for. It stays when the operator's own image changes: else every upgrade of the operator would restart
- * every Redis server. */
+/* The image of ours that Redis pods (the start fence) or serving pods (the download of models) contain, and the rest
+ * of their template, hashed, that it was chosen for. It stays when the operator's own image changes: else every upgrade of the operator would restart
+ * every server. */
 struct entrypoint {
     char image[512]; /* "": not chosen yet */
     char template[17];
@@ -44,13 +44,14 @@ struct backup_state {
     char token[72];      /* the last spec.redis.backup.now that was served */
 };
 
-/* What must survive a restart of the operator, read from status.redis. */
+/* What must survive a restart of the operator, read from the status. */
 struct latch {
     bool bootstrapped;
     struct form_plan plan; /* owned; seats NULL: none */
     struct roll_plan roll;
     struct resize_plan resize; /* owned; shards 0: none runs */
     struct entrypoint entrypoint;
+    struct entrypoint fetcher;
     struct backup_state backup;
 };
 

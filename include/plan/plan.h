@@ -111,6 +111,7 @@ struct plan {
     struct redis_outcome redis;
     struct gate_result gate;
     struct frozen frozen;
+    struct entrypoint fetcher; /* of models: to be written to status */
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */
 };
 

@@ -20,6 +20,7 @@ const struct child_type child_types[N_CHILDREN] = {
                                .component = "canary" },
     [CHILD_ROUTE] = { "HTTPRoute", "HTTPRoute", "gateway.networking.k8s.io/v1", "/apis/gateway.networking.k8s.io/v1",
                       "httproutes", "", .needs = CAP_GATEWAY },
+    [CHILD_MODEL_CLAIM] = { "Model claim", "PersistentVolumeClaim", "v1", "/api/v1", "persistentvolumeclaims", "-model", false },
     [CHILD_REDIS_SECRET] = { "Redis Secret", "Secret", "v1", "/api/v1", "secrets", REDIS, true },
     [CHILD_REDIS_CONFIGMAP] = { "Redis ConfigMap", "ConfigMap", "v1", "/api/v1", "configmaps", REDIS, true },
     [CHILD_REDIS_SERVICE] = { "Redis Service", "Service", "v1", "/api/v1", "services", REDIS, true },

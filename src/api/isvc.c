@@ -88,6 +88,9 @@ static void decode_predictor(struct isvc *s)
     p->max_replicas = get_int(spec, "maxReplicas", p->min_replicas);
     p->autoscaled = p->max_replicas > p->min_replicas;
     p->port = get_int(spec, "containers.0.ports.0.containerPort", PORT_DEFAULT);
+    p->model_uri = json_get_str(spec, "model.uri");
+    if (!p->model_uri)
+        p->model_uri = json_get_str(spec, "model.storageUri");
     p->progress_deadline_s = get_int(s->root, "spec.rollout.progressDeadlineSeconds", 0);
     p->min_ready_s = get_int(s->root, "spec.rollout.minReadySeconds", 0);
     p->auto_rollback = str_eq(json_get_str(s->root, "spec.rollout.autoRollback"), "Enabled");

@@ -143,29 +143,6 @@ const struct rule rules_budget[] = {
     { NULL, NULL, NULL, NULL },
 };
 
-static bool is_shared(const cJSON *self)
-{
-    return str_eq(text(self, "sharing"), "Shared");
-}
-
-static bool profile_is_not_shared(const cJSON *self)
-{
-    return !has(self, "profile") || !is_shared(self);
-}
-
-static bool profile_names_the_resource(const cJSON *self)
-{
-    return !has(self, "profile") || !has(self, "resourceName");
-}
-
-const struct rule rules_accelerator[] = {
-    { "!has(self.profile) || self.sharing != 'Shared'", "a MIG slice cannot be shared in time: drop profile or sharing",
-      ".profile", profile_is_not_shared },
-    { "!has(self.profile) || !has(self.resourceName)", "profile already names the resource: drop resourceName or profile",
-      ".resourceName", profile_names_the_resource },
-    { NULL, NULL, NULL, NULL },
-};
-
 static bool shards_form_a_quorum(const cJSON *self)
 {
     return !cJSON_IsNumber(self) || self->valueint != 2;

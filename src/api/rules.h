@@ -13,8 +13,10 @@ extern const struct rule rules_labels[];
 extern const struct rule rules_strategy[];
 extern const struct rule rules_budget[];
 extern const struct rule rules_autoscaling[];
-extern const struct rule rules_accelerator[];
 extern const struct rule rules_rollout[];
+extern const struct rule rules_accelerator[];   /* rules_model.c */
+extern const struct rule rules_model[];         /* rules_model.c */
+extern const struct rule rules_model_storage[]; /* likewise */
 extern const struct rule rules_shards[];
 extern const struct rule rules_storage[];
 extern const struct rule rules_auth[];

@@ -78,29 +78,69 @@ static const struct field budget_fields[] = {
     END,
 };
 
+static const struct field claim_fields[] = {
+    { .name = "resourceClaimTemplateName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true,
+      .doc = "A ResourceClaimTemplate that is there." },
+    LATER("deviceClassName", "string", "is not supported yet: name a template in resourceClaimTemplateName"),
+    END,
+};
+
 static const struct field accelerator_fields[] = {
     { .name = "count", .type = T_INT, .min = 1, .max = 64, .def = "1", .doc = "How many, or how many slices." },
-    { .name = "resourceName", .type = T_TEXT, .max = 200, .shape = RESOURCE, .doc = "Default nvidia.com/gpu." },
-    { .name = "profile", .type = T_TEXT, .max = 32, .shape = "^[0-9]+g[.][0-9]+gb([.+][a-z0-9]+)*$",
+    { .name = "vendor", .type = T_ENUM, .values = "nvidia amd intel habana",
+      .doc = "Whose: says the resource, the label of products and the taint of nodes. Default nvidia." },
+    { .name = "resourceName", .type = T_TEXT, .max = 200, .shape = RESOURCE,
+      .doc = "Default nvidia.com/gpu, amd.com/gpu, gpu.intel.com/i915, habana.ai/gaudi, by vendor." },
+    { .name = "profile", .type = T_TEXT, .max = 32, .shape = "^[1-7]g[.][1-9][0-9]{0,2}gb([-.+][a-z]+){0,3}$",
       .doc = "A MIG slice: 1g.10gb asks for nvidia.com/mig-1g.10gb." },
     { .name = "sharing", .type = T_ENUM, .values = "Exclusive Shared", .def = "\"Exclusive\"",
       .doc = "Shared asks for the time-sliced resource, nvidia.com/gpu.shared." },
     { .name = "product", .type = T_TEXT, .max = 63, .shape = LABEL_VALUE,
-      .doc = "Only nodes labelled nvidia.com/gpu.product with it." },
+      .doc = "Only nodes labelled nvidia.com/gpu.product (or its like of another vendor) with it." },
+    { .name = "claim", .type = T_OBJECT, .sub = claim_fields,
+      .doc = "Instead of a resource: devices by dynamic resource allocation." },
     END,
 };
 
 #define USE_CONTAINERS "is not supported: name the serving image in predictor.containers"
+#define MODEL_URI "^(https?://[^/@?# ]+(/[!-~]*)?|s3://[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]/[!-~]+|hf://[!-~]+)$"
+
+static const struct field model_storage_fields[] = {
+    { .name = "size", .type = T_QUANTITY, .required = true, .doc = "Of the volume; may grow where the storage can." },
+    { .name = "storageClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "Default: the cluster's own." },
+    { .name = "accessMode", .type = T_ENUM, .values = "ReadWriteMany ReadWriteOnce ReadOnlyMany", .def = "\"ReadWriteMany\"",
+      .doc = "ReadWriteOnce keeps all replicas on one node." },
+    END,
+};
+
+static const struct field model_image_fields[] = {
+    { .name = "reference", .type = T_TEXT, .max = 1024, .shape = IMAGE, .required = true, .doc = "The image or OCI artifact." },
+    { .name = "pullPolicy", .type = T_ENUM, .values = "Always Never IfNotPresent", .doc = "As in a pod spec." },
+    END,
+};
 
 static const struct field model_fields[] = {
-    { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true,
-      .doc = "A PersistentVolumeClaim that holds the model." },
+    { .name = "uri", .type = T_TEXT, .max = 2048, .shape = MODEL_URI,
+      .doc = "One file: https://HOST/PATH, http://, s3://BUCKET/KEY, hf://OWNER/REPO[@REVISION]/FILE. An init container "
+             "brings it to the claim, if there is one, else to each pod." },
+    { .name = "storageUri", .type = T_TEXT, .max = 2048, .shape = MODEL_URI, .doc = "Another name of uri, as in KServe." },
+    { .name = "sha256", .type = T_TEXT, .max = 64, .shape = "^[0-9a-f]{64}$", .doc = "Of the file; another one is never used." },
+    { .name = "fileName", .type = T_TEXT, .max = 200, .shape = "^[A-Za-z0-9_][-A-Za-z0-9._]*$",
+      .doc = "Its name below mountPath; default: the last part of uri's path." },
+    { .name = "sizeLimit", .type = T_QUANTITY, .doc = "A larger file is refused; also the limit of a pod's own copy." },
+    { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
+      .doc = "A Secret whose keys become variables of the download: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+             "AWS_SESSION_TOKEN, AWS_REGION, HF_TOKEN, MODEL_TOKEN (a bearer token), MODEL_CA (authorities, PEM)." },
+    { .name = "endpoint", .type = T_TEXT, .max = 1024, .shape = "^https?://[^/@?# ]+$", .doc = "Instead of AWS or Hugging Face." },
+    { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
+      .doc = "A PersistentVolumeClaim that holds the model, or takes what uri names." },
+    { .name = "storage", .type = T_OBJECT, .sub = model_storage_fields, .rules = rules_model_storage,
+      .doc = "Or a claim of ours, NAME-model; it goes with the resource." },
+    { .name = "image", .type = T_OBJECT, .sub = model_image_fields,
+      .doc = "Or an image whose files are the model (image volumes: Kubernetes 1.33 or later)." },
     { .name = "mountPath", .type = T_TEXT, .max = 1024, .shape = "^/[!-~]*$", .def = "\"/mnt/models\"",
       .doc = "Where the first container finds it." },
     { .name = "readOnly", .type = T_BOOL, .def = "true", .doc = "Whether it is mounted read-only." },
-    LATER("uri", "string", "is not supported yet: download the model into a claim and name it in claimName"),
-    LATER("storageUri", "string", "is not supported yet: download the model into a claim and name it in claimName"),
-    LATER("storage", "object", "is not supported yet: make the claim and name it in claimName"),
     LATER("modelFormat", "object", USE_CONTAINERS),
     LATER("runtime", "string", USE_CONTAINERS),
     END,
@@ -127,7 +167,8 @@ static const struct field predictor_fields[] = {
     { .name = "annotations", .type = T_MAP, .max = 64, .values = "16384", .doc = "Added to the pods." },
     { .name = "accelerator", .type = T_OBJECT, .sub = accelerator_fields, .rules = rules_accelerator,
       .doc = "Accelerators of the first container." },
-    { .name = "model", .type = T_OBJECT, .sub = model_fields, .doc = "The model's files." },
+    { .name = "model", .type = T_OBJECT, .sub = model_fields, .rules = rules_model,
+      .doc = "The model's files." },
     { .name = "containers", .type = T_LIST, .min = 1, .max = 16, .sub = container_fields, .key = "name", .open = true,
       .required = true, .doc = "As in a pod spec; the first one serves." },
     { .name = "initContainers", .type = T_LIST, .max = 16, .sub = init_container_fields, .key = "name", .open = true,
@@ -417,6 +458,12 @@ static const struct field status_redis_fields[] = {
     END,
 };
 
+static const struct field status_model_fields[] = {
+    STATE("entrypoint", "The image that downloads it."),
+    STATE("template", "A hash of the pods' template that it was chosen for: another operator's image alone changes no pod."),
+    END,
+};
+
 static const struct field status_scaling_fields[] = {
     { .name = "heldUp", .type = T_BOOL, .doc = "A step up waits." },
     { .name = "heldDown", .type = T_BOOL, .doc = "Steps down wait." },
@@ -448,6 +495,7 @@ static const struct field status_fields[] = {
     { .name = "url", .type = T_TEXT, .max = 1024, .doc = "Where it serves." },
     { .name = "address", .type = T_OBJECT, .sub = address_fields, .doc = "Where it serves." },
     { .name = "predictor", .type = T_OBJECT, .sub = status_predictor_fields, .open = true, .doc = "The serving pods." },
+    { .name = "model", .type = T_OBJECT, .sub = status_model_fields, .open = true, .doc = "The model's download." },
     { .name = "redis", .type = T_OBJECT, .sub = status_redis_fields, .open = true, .doc = "The Redis Cluster." },
     { .name = "scaling", .type = T_OBJECT, .sub = status_scaling_fields, .open = true, .doc = "What is held." },
     { .name = "survives", .type = T_ANY, .doc = "What remains after the worst loss of a node or a zone." },

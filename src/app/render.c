@@ -28,7 +28,7 @@ static const char usage[] =
     "\n"
     "  -o, --output yaml|json   one document after another; default yaml\n"
     "  -n, --namespace NAME     for resources that name none; default \"default\"\n"
-    "  -i, --image NAME         the operator's own, in Redis pods; default $EVERSERVE_IMAGE,\n"
+    "  -i, --image NAME         the operator's own, in the pods; default $EVERSERVE_IMAGE,\n"
     "                           or " EVERSERVE_IMAGE "\n"
     "  -h, --help               this text\n"
     "\n"
@@ -72,7 +72,7 @@ static void print_children(const struct isvc *s, const struct options *o)
     struct desired_input in = desired_input_default(s);
 
     if (!str_empty(o->image))
-        in.redis_entrypoint = o->image;
+        in.redis_entrypoint = in.model_fetcher = o->image;
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *manifest = desired_child((enum child)c, s, &in);
 

@@ -42,11 +42,13 @@ static const struct kind {
 /* Of no namespace. Who may read only some namespaces may lack this right, and has to do without. */
 static const struct kind node = { "Node", "/api/v1", "nodes" };
 
-static bool is_backup_claim(const cJSON *obj)
+/* Ours; the other claims are those of Redis pods. */
+static bool is_child_claim(const cJSON *obj)
 {
     const char *name = json_get_str(obj, "metadata.name");
+    char service[256];
 
-    return name && str_has_suffix(name, CHILD_BACKUP_SUFFIX);
+    return name && strlen(name) < sizeof(service) && child_of("PersistentVolumeClaim", name, NULL, service) != N_CHILDREN;
 }
 
 static void on_object(void *arg, enum kube_event event, const cJSON *obj)
@@ -59,7 +61,7 @@ static void on_object(void *arg, enum kube_event event, const cJSON *obj)
         (gone ? cache_drop_service : cache_put_service)(cache, obj);
     else if (str_eq(w->kind, "Pod"))
         (gone ? cache_drop_pod : cache_put_pod)(cache, obj);
-    else if (str_eq(w->kind, "PersistentVolumeClaim") && !is_backup_claim(obj))
+    else if (str_eq(w->kind, "PersistentVolumeClaim") && !is_child_claim(obj))
         (gone ? cache_drop_claim : cache_put_claim)(cache, obj);
     else if (str_eq(w->kind, "Node"))
         (gone ? cache_drop_node : cache_put_node)(cache, obj);
@@ -114,7 +116,7 @@ static const char *selector_of(const char *kind)
 {
     if (str_eq(kind, API_KIND) || str_eq(kind, "Node"))
         return NULL;
-    return str_eq(kind, "PersistentVolumeClaim") ? API_REDIS_CLAIMS : API_MANAGED_BY;
+    return str_eq(kind, "PersistentVolumeClaim") ? API_CLAIMS : API_MANAGED_BY;
 }
 
 static void open_one(struct watched *w, const char *api_path, const char *plural)

@@ -32,12 +32,17 @@ cJSON *build_backup_claim(const struct isvc *s, const struct desired_input *in);
 cJSON *build_backup_cron(const struct isvc *s, const struct desired_input *in);
 cJSON *build_backup_job(const struct isvc *s, const struct desired_input *in);
 
+cJSON *build_model_claim(const struct isvc *s, const struct desired_input *in); /* model.c */
+
 /* The template of the serving pods: labels, annotations, spec. */
 cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
 
 /* The Service that has the pods of this selector (taken). service.c */
 cJSON *build_service_of(enum child c, const struct isvc *s, cJSON *selector);
 enum { SERVICE_PORT = 80 }; /* the first of every such Service */
+/* What spec.predictor.model and .accelerator add to the pod and to its first container. model.c, accelerator.c */
+void build_model(const struct isvc *s, const struct desired_input *in, cJSON *pod, cJSON *container);
+void build_accelerator(const struct isvc *s, cJSON *pod, cJSON *container);
 
 /* apiVersion, kind, metadata with name, labels and owner. */
 cJSON *build_child(enum child c, const struct isvc *s);

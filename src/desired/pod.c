@@ -12,7 +12,6 @@ enum {
 
 #define REDIS_CA_VOLUME "everserve-redis-ca"
 #define REDIS_CA_DIR "/etc/everserve-redis"
-#define MODEL_VOLUME "everserve-model"
 
 /* Members of spec.predictor that are ours; all others are the pod spec's. */
 static bool is_ours(const char *key)
@@ -131,59 +130,6 @@ static void add_env(const struct isvc *s, cJSON *containers)
             add_redis_env(s, c);
 }
 
-static void add_model(const struct isvc *s, cJSON *spec, cJSON *container)
-{
-    const cJSON *model = json_member(s->predictor.spec, "model");
-    bool read_only = json_get_bool(model, "readOnly", true);
-    cJSON *volume, *claim, *mount;
-
-    if (!model)
-        return;
-    volume = json_push_obj(json_arr(spec, "volumes"));
-    json_str(volume, "name", MODEL_VOLUME);
-    claim = json_obj(volume, "persistentVolumeClaim");
-    json_str(claim, "claimName", json_get_str(model, "claimName"));
-    json_bool(claim, "readOnly", read_only);
-    mount = json_push_obj(json_arr(container, "volumeMounts"));
-    json_str(mount, "name", MODEL_VOLUME);
-    json_str(mount, "mountPath", json_get_str(model, "mountPath"));
-    json_bool(mount, "readOnly", read_only);
-}
-
-/* nvidia.com/gpu, nvidia.com/gpu.shared or nvidia.com/mig-1g.10gb */
-static void accelerator_resource(const cJSON *a, char *out, size_t size)
-{
-    const char *name = json_get_str(a, "resourceName"), *profile = json_get_str(a, "profile");
-
-    if (profile)
-        snprintf(out, size, "nvidia.com/mig-%s", profile);
-    else
-        snprintf(out, size, "%s%s", name ? name : "nvidia.com/gpu",
-                 str_eq(json_get_str(a, "sharing"), "Shared") ? ".shared" : "");
-}
-
-static void add_accelerator(const struct isvc *s, cJSON *spec, cJSON *container)
-{
-    const cJSON *a = json_member(s->predictor.spec, "accelerator");
-    const char *name = json_get_str(a, "resourceName");
-    char resource[256];
-    cJSON *limits, *toleration;
-
-    if (!a)
-        return;
-    accelerator_resource(a, resource, sizeof(resource));
-    limits = json_obj(json_obj(container, "resources"), "limits");
-    if (!json_member(limits, resource))
-        json_fmt(limits, resource, "%d", (int)json_get_int(a, "count", 1));
-    if (json_has(a, "product"))
-        json_str(json_obj(spec, "nodeSelector"), "nvidia.com/gpu.product", json_get_str(a, "product"));
-    /* nodes are tainted with the resource's own name, also when slices of it are used */
-    toleration = json_push_obj(json_arr(spec, "tolerations"));
-    json_str(toleration, "key", name ? name : "nvidia.com/gpu");
-    json_str(toleration, "operator", "Exists");
-    json_str(toleration, "effect", "NoSchedule");
-}
-
 static cJSON *labels_of(const struct isvc *s)
 {
     cJSON *labels = json_dup(json_member(s->predictor.spec, "labels"));
@@ -214,8 +160,8 @@ cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in)
     add_env(s, containers);
     if (s->redis.present && build_uses_tls(s, in))
         add_redis_ca(s, spec, containers);
-    add_model(s, spec, first);
-    add_accelerator(s, spec, first);
+    build_model(s, in, spec, first);
+    build_accelerator(s, spec, first);
     if (!json_has(spec, "terminationGracePeriodSeconds"))
         json_int(spec, "terminationGracePeriodSeconds", GRACE_S);
     /* Left out, an earlier name could never be taken back: the server keeps a copy of it in the

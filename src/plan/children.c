@@ -81,6 +81,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true; /* held by the gate */
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */
+    if (c == CHILD_MODEL_CLAIM && !json_has(w->o->svc->predictor.spec, "model.storage"))
+        return true; /* pods of the version before may read from it; it goes with the resource */
     if (c == CHILD_HPA && w->o->svc->predictor.autoscaled && (!dep || dep->owns_replicas))
         return true; /* replicas are handed over first: two writers would fight */
     if (!child_types[c].of_redis || !w->p->redis.wanted)

@@ -6,9 +6,10 @@
 #include "api/names.h"
 #include "base/str.h"
 
-static void read_entrypoint(const cJSON *status, struct entrypoint *out)
+static void read_entrypoint(const cJSON *status, const char *of, struct entrypoint *out)
 {
-    const char *image = json_get_str(status, "redis.entrypoint"), *template = json_get_str(status, "redis.template");
+    const char *image = json_get_str(json_member(status, of), "entrypoint");
+    const char *template = json_get_str(json_member(status, of), "template");
 
     /* one that is cut or missing is chosen again: at worst the servers restart, one after the other */
     if (!image || !template || !str_copy(out->image, sizeof(out->image), image) ||
@@ -53,7 +54,8 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
         form_plan_done(&l.plan);
         return err_wrap(e, "status.redis.resize");
     }
-    read_entrypoint(status, &l.entrypoint);
+    read_entrypoint(status, "redis", &l.entrypoint);
+    read_entrypoint(status, "model", &l.fetcher);
     read_backup(status, &l.backup);
     *out = l;
     return 0;

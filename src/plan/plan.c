@@ -42,6 +42,7 @@ static const struct rule {
     { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
+    { "model", rule_model },
     { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
     { "redis-ready", rule_redis_ready },
 };
@@ -129,6 +130,7 @@ void plan_step(const struct observed *o, struct plan *out)
     if (o->redis.latch.resize.shards)
         out->redis.progress = o->redis.progress;
     out->redis.entrypoint = o->redis.latch.entrypoint;
+    out->fetcher = o->redis.latch.fetcher;
     out->redis.backup = o->redis.latch.backup;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;

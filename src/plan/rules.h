@@ -76,6 +76,7 @@ enum verdict_of_rule rule_redis_volumes(struct walk *w); /* redis_volumes.c */
 enum verdict_of_rule rule_redis_backup(struct walk *w); /* redis_backup.c */
 enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */
 enum verdict_of_rule rule_redis_roll(struct walk *w);   /* redis_roll.c */
+enum verdict_of_rule rule_model(struct walk *w);        /* model.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
 enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */

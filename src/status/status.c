@@ -257,6 +257,17 @@ static void keep_old(const struct observed *o, cJSON *status)
             json_push(json_arr(status, "conditions"), json_dup(item));
 }
 
+static void put_model(const struct plan *p, cJSON *status)
+{
+    cJSON *out;
+
+    if (!p->fetcher.image[0])
+        return;
+    out = json_obj(status, "model");
+    json_str(out, "entrypoint", p->fetcher.image);
+    json_str(out, "template", p->fetcher.template);
+}
+
 cJSON *status_build(const struct observed *o, const struct plan *p)
 {
     cJSON *status = json_new_obj();
@@ -269,6 +280,7 @@ cJSON *status_build(const struct observed *o, const struct plan *p)
         return status;
     }
     put_predictor(o, p, status);
+    put_model(p, status);
     put_scaling(o, p, status);
     put_address(o, status);
     json_put_dup(status, "decisions", json_member(o->status, "decisions")); /* whoever writes it adds to them */

@@ -192,7 +192,7 @@ static void every_child_is_ours_by_name_and_label(void **state)
     struct isvc s;
     (void)state;
 
-    decode(HEAD "spec: { predictor: { maxReplicas: 3, containers: [{ image: m }] }, "
+    decode(HEAD "spec: { predictor: { maxReplicas: 3, model: { storage: { size: 1Gi } }, containers: [{ image: m }] }, "
                 "rollout: { canary: { replicas: 1, route: { parentRefs: [{ name: web }] } } }, "
                 "redis: { backup: { schedule: '@daily', storage: { size: 1Gi } } } }", &s);
     in = desired_input_default(&s);
