@@ -27,7 +27,11 @@ enum redis_persistence { REDIS_APPEND_ONLY, REDIS_SNAPSHOT, REDIS_NO_PERSISTENCE
 struct isvc_predictor {
     int32_t min_replicas;
     int32_t max_replicas;
-    bool autoscaled;              /* max above min: a HorizontalPodAutoscaler writes the replicas */
+    bool autoscaled;              /* max above min: a HorizontalPodAutoscaler, or KEDA, writes the replicas */
+    const cJSON *keda;            /* autoScaling.keda of a service that is autoscaled; NULL: a HorizontalPodAutoscaler does */
+    const cJSON *vertical;        /* verticalScaling; NULL: none */
+    const cJSON *headroom;        /* NULL: none */
+    bool of_shortcut;             /* what is measured is named by scaleMetric, not by autoScaling */
     int32_t port;                 /* where the first container serves; 8080 unless it names one */
     int32_t progress_deadline_s;
     int32_t min_ready_s;          /* 0: ready is enough */

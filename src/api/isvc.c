@@ -87,6 +87,10 @@ static void decode_predictor(struct isvc *s)
     p->min_replicas = get_int(spec, "minReplicas", 0);
     p->max_replicas = get_int(spec, "maxReplicas", p->min_replicas);
     p->autoscaled = p->max_replicas > p->min_replicas;
+    p->keda = p->autoscaled ? json_at(spec, "autoScaling.keda") : NULL;
+    p->vertical = json_member(spec, "verticalScaling");
+    p->headroom = json_member(spec, "headroom");
+    p->of_shortcut = !json_has(spec, "autoScaling.metrics") && !p->keda;
     p->port = get_int(spec, "containers.0.ports.0.containerPort", PORT_DEFAULT);
     p->model_uri = json_get_str(spec, "model.uri");
     if (!p->model_uri)

@@ -29,14 +29,9 @@ static bool max_not_below_min(const cJSON *self)
     return !has(self, "maxReplicas") || json_get_int(self, "maxReplicas", 0) >= json_get_int(self, "minReplicas", 0);
 }
 
-static bool autoscaler_from_one(const cJSON *self)
-{
-    return json_get_int(self, "minReplicas", 0) > 0 || json_get_int(self, "maxReplicas", 0) == 0;
-}
-
 static bool metrics_or_shortcut(const cJSON *self)
 {
-    return !json_has(self, "autoScaling.metrics") ||
+    return !(json_has(self, "autoScaling.metrics") || json_has(self, "autoScaling.keda")) ||
            !(has(self, "scaleMetric") || has(self, "scaleTarget") || has(self, "scaleMetricType"));
 }
 
@@ -64,7 +59,7 @@ static bool is_average(const cJSON *self)
 
 static bool average_has_a_target(const cJSON *self)
 {
-    return is_gpu(self) || has(self, "scaleTarget") || (is_resource(self) && !is_average(self));
+    return str_eq(text(self, "scaleMetricType"), "Value") || is_gpu(self) || has(self, "scaleTarget") || (is_resource(self) && !is_average(self));
 }
 
 static bool utilization_is_a_percentage(const cJSON *self)
@@ -80,23 +75,49 @@ static bool utilization_is_a_percentage(const cJSON *self)
     return v >= 1 && v <= 9999;
 }
 
+/* What the autoscaler measures of cpu and memory, as a list of names. */
+#define ALL_METRICS                                                                                                    \
+    "((has(self.autoScaling) && has(self.autoScaling.metrics)) ? "                                                     \
+    "self.autoScaling.metrics.filter(m, m.type == 'Resource' && has(m.resource)).map(m, m.resource.name) + "           \
+    "self.autoScaling.metrics.filter(m, m.type == 'ContainerResource' && has(m.containerResource))"                    \
+    ".map(m, m.containerResource.name) : (has(self.autoScaling) && has(self.autoScaling.keda)) ? "                     \
+    "self.autoScaling.keda.triggers.filter(t, t.type in ['cpu', 'memory']).map(t, t.type) : "                          \
+    "[has(self.scaleMetric) ? self.scaleMetric : 'cpu'].filter(n, n in ['cpu', 'memory']))"
+
 const struct rule rules_predictor[] = {
     { "!has(self.maxReplicas) || self.maxReplicas >= self.minReplicas",
       "must be at least minReplicas (which is 2 when left out)", ".maxReplicas", max_not_below_min },
-    { "!has(self.maxReplicas) || self.minReplicas > 0 || self.maxReplicas == 0",
-      "must be at least 1 with an autoscaler: leave maxReplicas out, or set it to 0, to stop the service", ".minReplicas",
-      autoscaler_from_one },
-    { "!has(self.autoScaling) || !has(self.autoScaling.metrics) || "
+    { "!has(self.maxReplicas) || self.minReplicas > 0 || self.maxReplicas == 0 || (has(self.autoScaling) && "
+      "((has(self.autoScaling.metrics) && self.autoScaling.metrics.exists(m, m.type in ['Object', 'External'])) || "
+      "(has(self.autoScaling.keda) && self.autoScaling.keda.triggers.exists(t, !(t.type in ['cpu', 'memory'])))))",
+      "must be at least 1 with an autoscaler that sees nothing but pods: give it an object or external metric, or a "
+      "trigger of KEDA; to stop the service leave maxReplicas out, or set it to 0", ".minReplicas",
+      rule_zero_can_be_left },
+    { "!has(self.autoScaling) || !(has(self.autoScaling.metrics) || has(self.autoScaling.keda)) || "
       "!(has(self.scaleMetric) || has(self.scaleTarget) || has(self.scaleMetricType))",
-      "give either metrics, or scaleMetric with scaleTarget and scaleMetricType, not both", ".autoScaling",
+      "give either metrics or keda, or scaleMetric with scaleTarget and scaleMetricType, not both", ".autoScaling",
       metrics_or_shortcut },
+    { "!has(self.autoScaling) || !has(self.autoScaling.keda) || !has(self.autoScaling.keda.idleReplicaCount) || "
+      "self.minReplicas > 0",
+      "is for a minReplicas above it: leave it out", ".autoScaling.keda.idleReplicaCount", rule_idle_is_below },
+    { "!has(self.gpuMetric) || (has(self.scaleMetric) && self.scaleMetric == 'gpu')", "is for scaleMetric gpu", ".gpuMetric",
+      rule_gpu_metric_is_used },
+    { "!has(self.scaleMetricType) || self.scaleMetricType != 'Value'",
+      "Value is for object and external metrics: give them in autoScaling.metrics", ".scaleMetricType",
+      rule_value_is_of_metrics },
+    { "!has(self.verticalScaling) || self.verticalScaling.mode == 'Off' || !has(self.maxReplicas) || "
+      "self.maxReplicas <= self.minReplicas || !(" ALL_METRICS ".exists(r, !has(self.verticalScaling.controlledResources) || "
+      "r in self.verticalScaling.controlledResources))",
+      "would change what the autoscaler measures (cpu or memory): leave one of them out, set controlledResources, or "
+      "mode Off", ".verticalScaling", rule_vertical_stands_alone },
     { "!has(self.scaleMetricType) || self.scaleMetricType != 'Utilization' || !has(self.scaleMetric) || "
       "self.scaleMetric in ['cpu', 'memory', 'gpu']",
       "Utilization is for cpu, memory and gpu: use AverageValue for a pods metric", ".scaleMetricType",
       utilization_has_a_request },
     { "has(self.scaleTarget) || (has(self.scaleMetric) && self.scaleMetric == 'gpu') || "
       "((!has(self.scaleMetric) || self.scaleMetric in ['cpu', 'memory']) && "
-      "(!has(self.scaleMetricType) || self.scaleMetricType != 'AverageValue'))",
+      "(!has(self.scaleMetricType) || self.scaleMetricType != 'AverageValue')) || "
+      "(has(self.scaleMetricType) && self.scaleMetricType == 'Value')",
       "is needed for AverageValue and for a pods metric", ".scaleTarget", average_has_a_target },
     { "!has(self.scaleTarget) || (has(self.scaleMetric) && !(self.scaleMetric in ['cpu', 'memory'])) || "
       "(has(self.scaleMetricType) && self.scaleMetricType == 'AverageValue') || "

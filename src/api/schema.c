@@ -38,9 +38,44 @@ static const struct field init_container_fields[] = {
     END,
 };
 
+#define METRIC_RESOURCE                                                                                              \
+    { .name = "name", .type = T_ENUM, .values = "cpu memory", .required = true, .doc = "What there are metrics of." }
+
+static const struct field metric_resource_fields[] = { METRIC_RESOURCE, END };
+
+static const struct field metric_container_fields[] = {
+    METRIC_RESOURCE,
+    { .name = "container", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true, .doc = "Of the pods." },
+    END,
+};
+
 static const struct field metric_fields[] = {
     { .name = "type", .type = T_ENUM, .values = "Resource ContainerResource Pods Object External", .required = true,
       .doc = "As in autoscaling/v2." },
+    { .name = "resource", .type = T_OBJECT, .sub = metric_resource_fields, .open = true, .doc = "As in autoscaling/v2." },
+    { .name = "containerResource", .type = T_OBJECT, .sub = metric_container_fields, .open = true,
+      .doc = "As in autoscaling/v2." },
+    PASS("pods", "As in autoscaling/v2."),
+    PASS("object", "As in autoscaling/v2."),
+    PASS("external", "As in autoscaling/v2."),
+    END,
+};
+
+static const struct field trigger_fields[] = {
+    { .name = "type", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true, .doc = "As in keda.sh/v1alpha1." },
+    { .name = "metadata", .type = T_MAP, .max = 64, .values = "4096", .doc = "As in keda.sh/v1alpha1." },
+    END,
+};
+
+static const struct field keda_fields[] = {
+    { .name = "triggers", .type = T_LIST, .min = 1, .max = 32, .sub = trigger_fields, .open = true, .required = true,
+      .doc = "As in keda.sh/v1alpha1, passed through whole." },
+    { .name = "pollingInterval", .type = T_INT, .min = 1, .max = 86400, .doc = "Seconds." },
+    { .name = "cooldownPeriod", .type = T_INT, .min = 0, .max = 86400, .doc = "Seconds before it goes to zero." },
+    { .name = "initialCooldownPeriod", .type = T_INT, .min = 0, .max = 86400, .doc = "Seconds." },
+    { .name = "idleReplicaCount", .type = T_INT, .min = 0, .max = 0, .doc = "0: to zero when idle, else at least minReplicas." },
+    PASS("fallback", "As in keda.sh/v1alpha1: what runs while triggers cannot be read."),
+    PASS("scalingModifiers", "As in keda.sh/v1alpha1."),
     END,
 };
 
@@ -52,8 +87,10 @@ static const struct field behavior_fields[] = {
 
 static const struct field autoscaling_fields[] = {
     { .name = "metrics", .type = T_LIST, .min = 1, .max = 32, .sub = metric_fields, .open = true,
-      .doc = "As in autoscaling/v2, passed through whole." },
+      .rules = rules_metrics, .doc = "As in autoscaling/v2, passed through whole." },
     { .name = "behavior", .type = T_OBJECT, .sub = behavior_fields, .doc = "As in autoscaling/v2." },
+    { .name = "keda", .type = T_OBJECT, .sub = keda_fields,
+      .doc = "A ScaledObject of KEDA instead of a HorizontalPodAutoscaler." },
     END,
 };
 
@@ -99,6 +136,31 @@ static const struct field accelerator_fields[] = {
       .doc = "Only nodes labelled nvidia.com/gpu.product (or its like of another vendor) with it." },
     { .name = "claim", .type = T_OBJECT, .sub = claim_fields,
       .doc = "Instead of a resource: devices by dynamic resource allocation." },
+    END,
+};
+
+static const struct field bound_fields[] = {
+    { .name = "cpu", .type = T_QUANTITY, .doc = "Cores." },
+    { .name = "memory", .type = T_QUANTITY, .doc = "Bytes." },
+    END,
+};
+
+static const struct field vertical_fields[] = {
+    { .name = "mode", .type = T_ENUM, .values = "Off Initial Recreate InPlaceOrRecreate", .def = "\"Off\"",
+      .doc = "As in autoscaling.k8s.io/v1; Off recommends only." },
+    { .name = "minAllowed", .type = T_OBJECT, .sub = bound_fields, .doc = "Of the first container." },
+    { .name = "maxAllowed", .type = T_OBJECT, .sub = bound_fields, .doc = "Of the first container." },
+    { .name = "controlledResources", .type = T_TEXT_LIST, .min = 1, .max = 2, .values = "6", .shape = "^(cpu|memory)$",
+      .doc = "Default both." },
+    { .name = "controlledValues", .type = T_ENUM, .values = "RequestsAndLimits RequestsOnly",
+      .doc = "As in autoscaling.k8s.io/v1." },
+    END,
+};
+
+static const struct field headroom_fields[] = {
+    { .name = "replicas", .type = T_INT, .min = 0, .max = 1000, .required = true, .doc = "Placeholder pods." },
+    { .name = "priorityClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .def = "\"everserve-headroom\"",
+      .doc = "A PriorityClass below that of everything that serves." },
     END,
 };
 
@@ -152,12 +214,15 @@ static const struct field predictor_fields[] = {
     { .name = "maxReplicas", .type = T_INT, .min = 0, .max = 10000,
       .doc = "Above minReplicas: a HorizontalPodAutoscaler scales between the two. Default minReplicas." },
     { .name = "scaleMetric", .type = T_TEXT, .max = 253, .shape = "^[!-~]+$",
-      .doc = "cpu (default), memory, gpu (DCGM_FI_DEV_GPU_UTIL of the pods), or the name of any pods metric." },
+      .doc = "cpu (default), memory, gpu (gpuMetric of the pods), or the name of any pods metric." },
+    { .name = "gpuMetric", .type = T_TEXT, .max = 253, .shape = "^[!-~]+$",
+      .doc = "The pods metric that scaleMetric gpu stands for; default DCGM_FI_DEV_GPU_UTIL." },
     { .name = "scaleTarget", .type = T_QUANTITY,
       .doc = "A percentage for Utilization (default 70 for cpu and gpu, 80 for memory), else an amount per pod." },
-    { .name = "scaleMetricType", .type = T_ENUM, .values = "Utilization AverageValue",
+    { .name = "scaleMetricType", .type = T_ENUM, .values = "Utilization AverageValue Value",
       .doc = "Default Utilization for cpu and memory, AverageValue for pods metrics." },
-    { .name = "autoScaling", .type = T_OBJECT, .sub = autoscaling_fields, .doc = "autoscaling/v2 metrics and behavior." },
+    { .name = "autoScaling", .type = T_OBJECT, .sub = autoscaling_fields, .rules = rules_autoscaling,
+      .doc = "autoscaling/v2 metrics and behavior, or KEDA." },
     { .name = "deploymentStrategy", .type = T_OBJECT, .sub = strategy_fields, .rules = rules_strategy,
       .doc = "As in apps/v1; default RollingUpdate that only surges." },
     { .name = "podDisruptionBudget", .type = T_OBJECT, .sub = budget_fields, .rules = rules_budget,
@@ -199,8 +264,10 @@ static const struct field predictor_fields[] = {
     { .name = "restartPolicy", .type = T_ENUM, .values = "Always", .doc = "As in a pod spec." },
     { .name = "terminationGracePeriodSeconds", .type = T_INT, .min = 0, .max = 86400,
       .doc = "Time for requests in flight, after 10 s of waiting for clients to notice; default 60." },
-    LATER("verticalScaling", "object", "is not supported yet: leave it out"),
-    LATER("headroom", "object", "is not supported yet: leave it out"),
+    { .name = "verticalScaling", .type = T_OBJECT, .sub = vertical_fields, .rules = rules_vertical,
+      .doc = "A VerticalPodAutoscaler, where it is installed." },
+    { .name = "headroom", .type = T_OBJECT, .sub = headroom_fields,
+      .doc = "Placeholder pods of the same shape, which give way to serving pods." },
     LATER("canaryTrafficPercent", "integer", "is not supported: leave it out"),
     LATER("containerConcurrency", "integer", "is not supported: limit concurrency in the serving container"),
     LATER("timeout", "integer", "is not supported: set it in the serving container"),
