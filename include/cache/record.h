@@ -58,6 +58,7 @@ struct pod {
     int32_t restarts;
     bool of_redis;
     bool serves; /* of the predictor: a model, no placeholder */
+    bool on_trial; /* ... of its canary; revision is its LABEL_REVISION then */
     bool ready;
     bool running; /* phase Running */
     bool deleting;

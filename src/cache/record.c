@@ -217,6 +217,13 @@ static void read_scheduling(const cJSON *pod, struct pod *out)
     }
 }
 
+static void read_trial(const cJSON *labels, struct pod *out)
+{
+    out->on_trial = str_eq(cJSON_GetStringValue(json_member(labels, LABEL_NAME)), NAME_CANARY);
+    if (out->on_trial)
+        copy_cut(out->revision, sizeof(out->revision), cJSON_GetStringValue(json_member(labels, LABEL_REVISION)));
+}
+
 bool pod_from(const cJSON *obj, struct pod *out)
 {
     const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
@@ -233,6 +240,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->serves = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "predictor");
     out->created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp"));
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
+    read_trial(labels, out);
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
@@ -276,7 +284,7 @@ bool pod_differs(const struct pod *a, const struct pod *b)
 {
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
            a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
-           a->running != b->running || a->deleting != b->deleting || a->serves != b->serves ||
+           a->running != b->running || a->deleting != b->deleting || a->serves != b->serves || a->on_trial != b->on_trial ||
            a->unschedulable_ms != b->unschedulable_ms ||
            a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||
            strcmp(a->message, b->message) != 0 || strcmp(a->revision, b->revision) != 0;

@@ -288,6 +288,21 @@ static void a_pod_has_the_revision_of_its_label(void **state)
     cJSON_Delete(obj);
 }
 
+static void a_pod_on_trial_has_the_revision_of_its_template(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"a-canary-5d8c7b9f4-x\",\"uid\":\"p\",\"labels\":{"
+                       "\"app.kubernetes.io/name\":\"inferenceservice-canary\",\"app.kubernetes.io/component\":\"predictor\","
+                       "\"pod-template-hash\":\"5d8c7b9f4\",\"serving.everserve.dev/revision\":\"0a1b2c3d4e\"}}}");
+    struct pod p;
+    (void)state;
+
+    assert_true(pod_from(obj, &p));
+    assert_true(p.on_trial && p.serves);
+    assert_string_equal(p.revision, "0a1b2c3d4e");
+    pod_done(&p);
+    cJSON_Delete(obj);
+}
+
 static void put_node(struct fixture *f, const char *name, int rv, bool cordoned)
 {
     AUTO_FREE char *text = xasprintf("{\"metadata\":{\"name\":\"%s\",\"resourceVersion\":\"%d\"},"
@@ -358,7 +373,7 @@ int main(void)
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
         ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
-        ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
+        ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_on_trial_has_the_revision_of_its_template), ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
         ROW(a_node_not_listed_again_is_gone),
     };
 
