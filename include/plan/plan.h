@@ -50,6 +50,23 @@ struct gate_result {
     int64_t down_since_wall_ms;
 };
 
+/* Nodes with serving pods are about to go; since_ms 0: none is. For status.scaling.drain. */
+struct drain {
+    int32_t wanted;   /* replicas, without the extra ones */
+    int32_t extra;    /* that start first */
+    int64_t since_ms; /* wall */
+    bool gave_up;     /* they could not: nothing waits for them any more, until the nodes are gone or back */
+    char nodes[160];  /* names, for people */
+    char reason[240]; /* of gave_up */
+};
+
+/* A rollout without room for a pod more; generation 0: none. For status.predictor.replacing. */
+struct replacing {
+    int64_t generation; /* of the resource, that it is for */
+    int64_t since_ms;   /* wall */
+    char why[160];      /* the scheduler's word, when it begins */
+};
+
 /* How far a change of passwords is, for status.redis.users. */
 struct redis_report_users {
     const char *phase; /* static; NULL: nothing is under way */
@@ -112,6 +129,8 @@ struct plan {
     struct gate_result gate;
     struct frozen frozen;
     struct entrypoint fetcher; /* of models: to be written to status */
+    struct drain drain;
+    struct replacing replacing;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */
 };
 

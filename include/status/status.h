@@ -13,7 +13,7 @@
 /* The whole status as it should be. Caller frees. */
 cJSON *status_build(const struct observed *o, const struct plan *p);
 
-enum { STATUS_EVENTS_MAX = 8 };
+enum { STATUS_EVENTS_MAX = 12 };
 
 struct status_event {
     bool warning;

@@ -479,6 +479,7 @@ static const struct field status_predictor_fields[] = {
     STATE("revision", "The current revision."),
     STATE("lastGoodRevision", "The last revision that became ready."),
     STATE("failedRevision", "The revision that failed, if one did."),
+    { .name = "replacing", .type = T_ANY, .doc = "This rollout finds no room for a pod more: one goes before the next comes." },
     { .name = "canary", .type = T_ANY, .doc = "The revision that is on trial, since when, and how far it is." },
     END,
 };
@@ -539,6 +540,7 @@ static const struct field status_scaling_fields[] = {
     { .name = "upSinceMs", .type = T_INT, .max = INT64_C(1) << 53, .doc = "Milliseconds since 1970." },
     { .name = "downSinceMs", .type = T_INT, .max = INT64_C(1) << 53, .doc = "Milliseconds since 1970." },
     { .name = "frozen", .type = T_ANY, .doc = "What stays as it is meanwhile." },
+    { .name = "drain", .type = T_ANY, .doc = "Nodes with serving pods are about to go: how many more start first." },
     END,
 };
 

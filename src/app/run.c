@@ -25,7 +25,7 @@ struct options {
     bool leader_elect;
     const char *lease_namespace;
     const char *health_address, *metrics_address;
-    int64_t max_passes, secret_delay_s;
+    int64_t max_passes, secret_delay_s, patience_s;
     enum log_level level;
     enum log_format format;
 };
@@ -56,6 +56,9 @@ static const char help[] =
     "  --max-passes N           resources worked on at once (default: 16)\n"
     "  --secret-delay SECONDS   how long a changed Secret may take to reach the files of running\n"
     "                           pods: the kubelet's --sync-frequency and a minute (default: 150)\n"
+    "  --node-patience SECONDS  how long a new pod may find no node before a rollout replaces its\n"
+    "                           pods one at a time; five times as long before a drain goes on\n"
+    "                           without it (default: 60)\n"
     "  --log-level LEVEL        debug, info, warn, error (default: info)\n"
     "  --log-format FORMAT      logfmt, json (default: logfmt)\n"
     "  --help\n"
@@ -144,6 +147,8 @@ static int parse_one(struct options *o, int opt, char *value)
         return str_to_int(value, 1, 256, &o->max_passes) ? 0 : wrong("--max-passes takes 1 to 256, not \"%s\"", value);
     case 's':
         return str_to_int(value, 1, 3600, &o->secret_delay_s) ? 0 : wrong("--secret-delay takes 1 to 3600, not \"%s\"", value);
+    case 'P':
+        return str_to_int(value, 1, 3600, &o->patience_s) ? 0 : wrong("--node-patience takes 1 to 3600, not \"%s\"", value);
     case 'l':
     case 'f':
         return parse_log(o, opt, value);
@@ -159,7 +164,7 @@ static int parse(struct options *o, int argc, char **argv)
         { "namespaces", required_argument, NULL, 'n' },      { "leader-elect", required_argument, NULL, 'e' },
         { "lease-namespace", required_argument, NULL, 'L' }, { "health-address", required_argument, NULL, 'H' },
         { "metrics-address", required_argument, NULL, 'M' }, { "max-passes", required_argument, NULL, 'p' },
-        { "secret-delay", required_argument, NULL, 's' },
+        { "secret-delay", required_argument, NULL, 's' },    { "node-patience", required_argument, NULL, 'P' },
         { "log-level", required_argument, NULL, 'l' },       { "log-format", required_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },                  { NULL, 0, NULL, 0 },
     };
@@ -280,7 +285,8 @@ static int start(struct operator *op, struct err *e)
                                .n_namespaces = op->opt.n_namespaces,
                                .lease_name = "everserve",
                                .max_passes = (int32_t)op->opt.max_passes,
-                               .file_delay_ms = op->opt.secret_delay_s * 1000 };
+                               .file_delay_ms = op->opt.secret_delay_s * 1000,
+                               .patience_ms = op->opt.patience_s * 1000 };
     int r = connect_kube(op, &cfg.lease_namespace, e);
 
     if (r < 0)

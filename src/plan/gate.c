@@ -148,7 +148,7 @@ static void plan_fixed(struct walk *w, struct gate *g, const struct record *dep,
     if (dep && record_is_ours(hpa, w->o->uid)) /* it goes first: two writers would fight */
         w->in.replicas = dep->owns_replicas ? live : -1;
     else
-        w->in.replicas = pass(w, g, "the Deployment", live, target);
+        w->in.replicas = pass(w, g, "the Deployment", live, target + drain_surge(w, target));
 }
 
 /* Created with a number; from then on the autoscaler is the only writer. But one that somebody
@@ -166,13 +166,16 @@ static int32_t autoscaled_replicas(struct walk *w, struct gate *g, const struct 
 static void plan_autoscaled(struct walk *w, struct gate *g, const struct record *dep, const struct record *hpa)
 {
     const struct isvc_predictor *p = &w->o->svc->predictor;
+    int32_t wanted = drain_autoscaled(w, dep), with_surge = w->surge ? w->p->drain.wanted + w->surge : 0;
+    int32_t min = with_surge > p->min_replicas ? with_surge : p->min_replicas;
+    int32_t max = min > p->max_replicas ? min : p->max_replicas;
 
     w->in.replicas = autoscaled_replicas(w, g, dep);
-    w->in.hpa_min = p->min_replicas;
-    w->in.hpa_max = p->max_replicas;
+    w->in.hpa_min = min;
+    w->in.hpa_max = max;
     if (hpa && hpa->min_replicas >= 0) {
-        w->in.hpa_min = pass(w, g, "the autoscaler's minimum", hpa->min_replicas, p->min_replicas);
-        w->in.hpa_max = pass(w, g, "the autoscaler's maximum", hpa->max_replicas, p->max_replicas);
+        w->in.hpa_min = pass(w, g, "the autoscaler's minimum", hpa->min_replicas, min);
+        w->in.hpa_max = pass(w, g, "the autoscaler's maximum", hpa->max_replicas, max);
     }
     /* bounds held one by one may cross */
     if (w->in.hpa_max < w->in.hpa_min)
@@ -180,7 +183,7 @@ static void plan_autoscaled(struct walk *w, struct gate *g, const struct record 
     w->in.hold_down = !g->down_is_open;
     if (w->in.hold_down)
         hold_down(w, g, "the autoscaler");
-    w->p->replicas_wanted = dep && dep->spec_replicas > 0 ? dep->spec_replicas : p->min_replicas;
+    w->p->replicas_wanted = wanted ? wanted : p->min_replicas;
 }
 
 enum verdict_of_rule rule_gate(struct walk *w)

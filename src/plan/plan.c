@@ -43,7 +43,8 @@ static const struct rule {
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
     { "model", rule_model },
-    { "gate", rule_gate },                 { "children", rule_children },   { "predictor", rule_predictor },
+    { "gate", rule_gate },                 { "feasible", rule_feasible },   { "children", rule_children },
+    { "predictor", rule_predictor },
     { "redis-ready", rule_redis_ready },
 };
 

@@ -36,7 +36,7 @@ enum verdict_of_rule rule_predictor(struct walk *w)
         return not_ready(w, d, want, failed);
     if (!taken_up)
         return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment's newest version was not taken up yet");
-    if (d->updated < want || d->unavailable > 0)
+    if (d->updated < want || d->unavailable > w->surge)
         return walk_say(w, RULE_HOLD, "PredictorUpdating", "%d of %d replicas updated", d->updated, want);
     return RULE_PASS;
 }

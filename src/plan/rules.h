@@ -59,6 +59,18 @@ bool budget_allows(const struct walk *w); /* budget.c */
  * configured; then servers that keep snapshots are told to write one. Holds until then. redis_backup.c */
 enum verdict_of_rule walk_save_first(struct walk *w, const char *word);
 
+/* The ready pods that the budget asks for when so many are wanted: the user's, else all but one, but never none. */
+int32_t budget_minimum(const struct isvc *s, int32_t wanted); /* feasible.c */
+
+int64_t walk_patience_ms(const struct walk *w); /* with a pod that finds no node; drain.c */
+const struct host *walk_host(const struct walk *w, const char *name); /* NULL: not known; drain.c */
+
+/* How many replicas beyond those wanted, because nodes with serving pods are about to go: sets surge, the budget and
+ * the plan's drain. drain.c */
+int32_t drain_surge(struct walk *w, int32_t wanted);
+/* The same where an autoscaler has the number: returns what is wanted without the surge. */
+int32_t drain_autoscaled(struct walk *w, const struct record *dep);
+
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
@@ -78,6 +90,7 @@ enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */
 enum verdict_of_rule rule_redis_roll(struct walk *w);   /* redis_roll.c */
 enum verdict_of_rule rule_model(struct walk *w);        /* model.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
+enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
 enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */
 

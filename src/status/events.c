@@ -108,6 +108,36 @@ static void add_roll(struct list *l, const struct observed *o, const struct plan
     add(l, false, "RedisRestart", "Restart", note);
 }
 
+static void add_drain(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const cJSON *was = json_at(o->status, "scaling.drain");
+    const struct drain *d = &p->drain;
+    char note[512];
+
+    if (d->since_ms && !was) {
+        snprintf(note, sizeof(note), "nodes with serving pods are about to go (%s): %d more start first", d->nodes, d->extra);
+        add(l, false, "DrainSurge", "Scale", note);
+    } else if (!d->since_ms && was && !p->stopped) {
+        add(l, false, "DrainOver", "Scale", "no serving pod is on a node that is about to go any more");
+    }
+    if (d->gave_up && !json_get_bool(was, "gaveUp", false)) {
+        snprintf(note, sizeof(note), "%s: nothing waits for more replicas any more, pods of %s may go as the budget allows",
+                 d->reason, d->nodes);
+        add(l, true, "DrainSurgeGivenUp", "Scale", note);
+    }
+}
+
+static void add_replacing(struct list *l, const struct observed *o, const struct plan *p)
+{
+    char note[512];
+
+    if (!p->replacing.generation || json_get_int(o->status, "predictor.replacing.generation", 0) == p->replacing.generation)
+        return;
+    snprintf(note, sizeof(note), "no node has room for a new pod beside the old ones (%s): they are replaced one at a time",
+             p->replacing.why);
+    add(l, true, "RolloutReplacing", "Rollout", note);
+}
+
 size_t status_events(const struct observed *o, const cJSON *next, const struct plan *p,
                      struct status_event out[STATUS_EVENTS_MAX])
 {
@@ -120,6 +150,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_redis(&l, o, p);
     add_resize(&l, o, p);
     add_roll(&l, o, p);
+    add_drain(&l, o, p);
+    add_replacing(&l, o, p);
     if (flips(o, next, "RedisCertificateValid", "False"))
         add(&l, true, "RedisCertificateExpiring", "CheckCertificate", p->redis.certificate.message);
     if (flips(o, next, "ScalingHeld", "True"))

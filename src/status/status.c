@@ -84,6 +84,10 @@ static void put_predictor(const struct observed *o, const struct plan *p, cJSON 
     json_int(out, "desired", p->replicas_wanted >= 0 ? p->replicas_wanted : 0);
     json_int(out, "ready", d ? d->ready : 0);
     json_int(out, "updated", d ? d->updated : 0);
+    if (p->replacing.generation) {
+        json_int(json_obj(out, "replacing"), "generation", p->replacing.generation);
+        json_int(json_obj(out, "replacing"), "sinceMs", p->replacing.since_ms);
+    }
 }
 
 /* Kept as it is for whoever repairs it; but what was true of Redis is not known to be so any more. */
@@ -201,6 +205,20 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
     put_progress(out, &r->progress);
 }
 
+static void put_drain(const struct drain *d, cJSON *scaling)
+{
+    cJSON *out;
+
+    if (!d->since_ms)
+        return;
+    out = json_obj(scaling, "drain");
+    json_int(out, "wanted", d->wanted);
+    json_int(out, "extra", d->extra);
+    json_int(out, "sinceMs", d->since_ms);
+    if (d->gave_up)
+        json_bool(out, "gaveUp", true);
+}
+
 static void put_scaling(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct gate_result *g = &p->gate;
@@ -224,6 +242,7 @@ static void put_scaling(const struct observed *o, const struct plan *p, cJSON *s
         json_int(out, "upSinceMs", g->up_since_wall_ms);
     if (g->held_down)
         json_int(out, "downSinceMs", g->down_since_wall_ms);
+    put_drain(&p->drain, out);
     if (p->frozen.replicas) {
         json_int(json_obj(out, "frozen"), "replicas", p->frozen.replicas);
         json_int(json_obj(out, "frozen"), "minReplicas", p->frozen.min_replicas);

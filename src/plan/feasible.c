@@ -1,0 +1,149 @@
+/*
+ * A rollout that finds no room for a pod more: where one can be spared, an old one goes first, one at a time.
+ *
+ * Whether there is room is the scheduler's word, not a sum of ours: it knows taints, affinity, volumes, claims of
+ * devices and what other pods ask. A node that an autoscaler is bringing is waited for.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "rules.h"
+
+static int32_t share_of(const cJSON *v, int32_t wanted)
+{
+    double share;
+
+    if (cJSON_IsNumber(v))
+        return v->valueint;
+    share = cJSON_IsString(v) ? strtod(v->valuestring, NULL) : 0;
+    return (int32_t)((share * wanted + 99) / 100); /* both bounds are rounded up */
+}
+
+int32_t budget_minimum(const struct isvc *s, int32_t wanted)
+{
+    const cJSON *user = json_member(s->predictor.spec, "podDisruptionBudget");
+    const cJSON *least = json_member(user, "minAvailable"), *most = json_member(user, "maxUnavailable");
+    int32_t n = least ? share_of(least, wanted) : most ? wanted - share_of(most, wanted) : wanted > 1 ? wanted - 1 : wanted;
+
+    return n < 0 ? 0 : n;
+}
+
+static struct replacing replacing_before(const struct observed *o)
+{
+    const cJSON *was = json_at(o->status, "predictor.replacing");
+    struct replacing r = { .generation = json_get_int(was, "generation", 0), .since_ms = json_get_int(was, "sinceMs", 0) };
+
+    return r.generation == o->generation && r.since_ms > 0 ? r : (struct replacing){ 0 };
+}
+
+static bool is_rolled_out(const struct record *dep)
+{
+    return dep->observed_generation >= dep->generation && dep->updated >= dep->replicas && dep->unavailable <= 0;
+}
+
+/* Of those that find no node the one that waits longest; NULL: all have one. */
+static const struct pod *unplaced(const struct observed *o)
+{
+    const struct pod *found = NULL;
+
+    for (size_t i = 0; i < o->n_pods; i++) {
+        const struct pod *p = &o->pods[i];
+
+        if (p->serves && !p->deleting && p->unschedulable_ms && (!found || p->unschedulable_ms < found->unschedulable_ms))
+            found = p;
+    }
+    return found;
+}
+
+/* What ends holds its room until it is gone. */
+static bool one_is_going(const struct observed *o)
+{
+    for (size_t i = 0; i < o->n_pods; i++)
+        if (o->pods[i].serves && o->pods[i].deleting)
+            return true;
+    return false;
+}
+
+/* NULL: yes. */
+static const char *why_none_is_spared(const struct walk *w, const struct record *dep)
+{
+    const struct isvc *s = w->o->svc;
+    const cJSON *strategy = json_member(s->predictor.spec, "deploymentStrategy");
+
+    if (json_has(strategy, "rollingUpdate.maxSurge") || json_has(strategy, "rollingUpdate.maxUnavailable"))
+        return "spec.predictor.deploymentStrategy says how many may go, and is left";
+    if (w->p->replicas_wanted < 2)
+        return "the only replica is not given up for it";
+    if (dep->ready - 1 < budget_minimum(s, w->p->replicas_wanted))
+        return "too few are ready to spare one";
+    return NULL;
+}
+
+static bool has_lasted(struct walk *w, int64_t since_ms, int64_t for_ms)
+{
+    int64_t left_ms = since_ms + for_ms - w->o->wall_ms;
+
+    if (left_ms > 0)
+        walk_look_again(w, left_ms);
+    return left_ms <= 0;
+}
+
+static enum verdict_of_rule replace_one(struct walk *w, const struct replacing *r)
+{
+    w->p->replacing = *r;
+    w->in.replace_one = true;
+    w->feasible = FEASIBLE_REPLACING;
+    return walk_say(w, RULE_HOLD, "RolloutReplacing",
+                    "no node has room for a new pod beside the old ones: they are replaced one at a time%s%.120s",
+                    r->why[0] ? "; " : "", r->why);
+}
+
+static enum verdict_of_rule begin(struct walk *w, const struct record *dep, const struct pod *p)
+{
+    struct replacing r = { w->o->generation, w->o->wall_ms, "" };
+    const char *why = why_none_is_spared(w, dep);
+
+    if (why) {
+        w->feasible = INFEASIBLE;
+        return walk_say(w, RULE_HOLD, "RolloutInfeasible", "no node takes a new pod (%.100s), and %s: free or add a node",
+                        p->message, why);
+    }
+    snprintf(r.why, sizeof(r.why), "%s", p->message);
+    w->p->status_first = true; /* a restart goes on with it */
+    return replace_one(w, &r);
+}
+
+static enum verdict_of_rule go_on(struct walk *w, const struct replacing *r, const struct pod *p)
+{
+    enum verdict_of_rule how = replace_one(w, r);
+    int64_t since_ms = p && p->unschedulable_ms > r->since_ms ? p->unschedulable_ms : r->since_ms;
+
+    if (!p || one_is_going(w->o) || !has_lasted(w, since_ms, walk_patience_ms(w)))
+        return how;
+    w->feasible = INFEASIBLE;
+    return walk_say(w, RULE_HOLD, "RolloutInfeasible", "no node takes a new pod, not even in the place of an old one: %.120s",
+                    p->message);
+}
+
+enum verdict_of_rule rule_feasible(struct walk *w)
+{
+    const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
+    const struct replacing before = replacing_before(w->o);
+    const struct pod *p = unplaced(w->o);
+
+    if (!dep || is_rolled_out(dep))
+        return RULE_PASS;
+    if (before.generation)
+        return go_on(w, &before, p);
+    if (!p)
+        return RULE_PASS;
+    if (!has_lasted(w, p->unschedulable_ms, walk_patience_ms(w))) {
+        w->feasible = FEASIBLE_WAITS;
+        return RULE_PASS;
+    }
+    if (dep->updated < dep->replicas && dep->observed_generation >= dep->generation)
+        return begin(w, dep, p);
+    w->feasible = INFEASIBLE; /* not a rollout, or its first: nothing old makes room */
+    return RULE_PASS;
+}
