@@ -60,7 +60,7 @@ help:
 	@echo "make fuzz         each fuzz target for SECONDS=$(SECONDS) (clang)"
 	@echo "make e2e          the scenarios against the cluster that KUBECONFIG names"
 	@echo "make bench        measure; see docs/benchmarks.md"
-	@echo "make install      both programs into DESTDIR, PREFIX=$(PREFIX)"
+	@echo "make install      both programs, and the kubectl plugin, into DESTDIR, PREFIX=$(PREFIX)"
 	@echo "make bench-redis  moving slots beside redis-cli, failover, healing; BENCH_KEYS=1000000"
 	@echo "make deps         Debian packages, and what Debian 12 lacks into build/deps"
 	@echo "Settings: B=folder CC=compiler SAN=address,undefined V=1"
@@ -169,6 +169,7 @@ PREFIX ?= /usr/local
 install: all
 	install -D -m 0755 $(B)/everserve $(DESTDIR)$(PREFIX)/bin/everserve
 	install -D -m 0755 $(B)/everserve-entry $(DESTDIR)$(PREFIX)/bin/everserve-entry
+	ln -sf everserve $(DESTDIR)$(PREFIX)/bin/kubectl-everserve # so that kubectl finds it: kubectl everserve diff
 
 lint: all
 	@tests/run tests/lint/run

@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 
 struct ctrl;
+struct ctrl_look;
 
 struct ctrl_config {
     const char *const *namespaces; /* lent for good; n 0: all */
@@ -27,6 +28,7 @@ struct ctrl_config {
     const char *image;             /* our own, for Redis pods; lent for good; NULL: as it was built */
     int64_t patience_ms;           /* how long a pod may find no node; 0: the default */
     int64_t file_delay_ms;         /* how long a changed Secret may take to reach running pods; 0: the default */
+    const struct ctrl_look *look;  /* ctrl/look.h: only looks, on demand; lent for good; NULL: it works */
 };
 
 /* kube is lent. */

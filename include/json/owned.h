@@ -33,6 +33,12 @@ uint64_t owned_hash(const cJSON *obj);
  * On false, why (may be NULL) names the first path that differs and how. */
 bool owned_matches(const cJSON *live, const cJSON *fields, const cJSON *desired, struct err *why);
 
+/* Every difference that applying desired would make good, one row each: live NULL, it is added; want NULL, it is ours and
+ * goes; both the same, it is as wanted but not ours yet. Items of arrays are named by their key: "containers[main].image".
+ * No row exactly when owned_matches. fields NULL: nothing is ours. */
+void owned_diff(const cJSON *live, const cJSON *fields, const cJSON *desired,
+                void (*row)(void *arg, const char *path, const cJSON *live, const cJSON *want), void *arg);
+
 /* True when fields owns this dotted path, e.g. "spec.replicas". */
 bool owned_has(const cJSON *fields, const char *path);
 

@@ -132,6 +132,7 @@ struct plan {
     struct drain drain;
     struct replacing replacing;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */
+    struct desired_input in; /* what the children were built from, once the gate has decided; its keys are lent */
 };
 
 /* Probing goes on at this pace; events bring a pass at once. */

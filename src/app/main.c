@@ -2,8 +2,10 @@
 
 #include "app/check.h"
 #include "app/crd.h"
+#include "app/diff.h"
 #include "app/render.h"
 #include "app/run.h"
+#include "app/why.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
@@ -23,19 +25,26 @@ static const struct subcommand {
 } subcommands[] = {
     { "run", app_run, "the operator: watch InferenceServices and make them so" },
     { "render", app_render, "print the manifests of an InferenceService, offline" },
+    { "diff", app_diff, "what would the operator change now, per child and field" },
+    { "why", app_why, "the last decisions on a resource, and the evidence as it is now" },
     { "check", app_check, "judge the slot health of a live Redis Cluster" },
     { "crd", app_crd, "print the CustomResourceDefinition" },
     { "version", app_version, "print the version" },
 };
 
-static void print_help(FILE *to)
+/* Installed as kubectl-everserve, kubectl finds it as a plugin. */
+static const char *called(const char *argv0)
 {
-    fputs("everserve keeps AI inference up: a Kubernetes operator for InferenceServices\n"
-          "with a slot-checked Redis Cluster.\n\nUsage: everserve COMMAND [OPTIONS]\n\nCommands:\n",
-          to);
+    return str_has_suffix(argv0, "kubectl-everserve") ? "kubectl everserve" : "everserve";
+}
+
+static void print_help(FILE *to, const char *us)
+{
+    fprintf(to, "everserve keeps AI inference up: a Kubernetes operator for InferenceServices\n"
+                "with a slot-checked Redis Cluster.\n\nUsage: %s COMMAND [OPTIONS]\n\nCommands:\n", us);
     for (size_t i = 0; i < COUNT(subcommands); i++)
         fprintf(to, "  %-9s %s\n", subcommands[i].name, subcommands[i].says);
-    fputs("\neverserve COMMAND --help says more about a command.\n", to);
+    fprintf(to, "\n%s COMMAND --help says more about a command.\n", us);
 }
 
 int main(int argc, char **argv)
@@ -44,7 +53,7 @@ int main(int argc, char **argv)
 
     mem_setup();
     if (!name || str_eq(name, "--help") || str_eq(name, "-h") || str_eq(name, "help")) {
-        print_help(name ? stdout : stderr);
+        print_help(name ? stdout : stderr, called(argc ? argv[0] : ""));
         return name ? 0 : 64;
     }
     if (str_eq(name, "--version"))

@@ -8,9 +8,10 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "desired/desired.h"
+#include "file.h"
 #include "json/yaml.h"
 
-enum { READ_BYTES_MAX = 8 << 20, EXIT_REFUSED = 1, EXIT_USAGE = 64 };
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 64 };
 
 struct options {
     const char *file;
@@ -33,32 +34,6 @@ static const char usage[] =
     "  -h, --help               this text\n"
     "\n"
     "Exit status: 0, 1 when something was refused, 64 on wrong usage.\n";
-
-static int read_all(FILE *f, const char *name, struct buf *b, struct err *e)
-{
-    char chunk[16384];
-    size_t n;
-
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        if (!buf_add(b, chunk, n))
-            return err_set(e, ERR_INVALID, "%s: more than %d MiB", name, READ_BYTES_MAX >> 20);
-    return ferror(f) ? err_set(e, ERR_INVALID, "%s: %m", name) : 0;
-}
-
-static int read_file(const char *name, struct buf *b, struct err *e)
-{
-    FILE *f;
-    int rc;
-
-    if (str_eq(name, "-"))
-        return read_all(stdin, "standard input", b, e);
-    f = fopen(name, "re");
-    if (!f)
-        return err_set(e, ERR_INVALID, "%s: %m", name);
-    rc = read_all(f, name, b, e);
-    fclose(f);
-    return rc;
-}
 
 static void print_manifest(const cJSON *manifest, bool json)
 {
@@ -128,8 +103,8 @@ static int render(const struct options *o)
     int worst = 0, n_services = 0;
     cJSON *doc;
 
-    buf_init(&text, READ_BYTES_MAX);
-    if (read_file(o->file, &text, &e) < 0 || yaml_parse(buf_text(&text), text.len, &docs, &e) < 0) {
+    buf_init(&text, FILE_BYTES_MAX);
+    if (file_read(o->file, &text, &e) < 0 || yaml_parse(buf_text(&text), text.len, &docs, &e) < 0) {
         fprintf(stderr, "everserve: %s: %s\n", o->file, e.msg);
         return EXIT_REFUSED;
     }

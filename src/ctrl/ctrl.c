@@ -14,6 +14,8 @@ static void on_changed(void *arg, const char *key)
 {
     struct ctrl *c = arg;
 
+    if (c->cfg.look)
+        return;
     /* what a first list brings may wait; what changes now may not */
     queue_add(c->queue, key, watches_are_synced(c, NULL) ? QUEUE_HIGH : QUEUE_LOW, loop_now_ms());
     ctrl_wake(c);
@@ -21,7 +23,7 @@ static void on_changed(void *arg, const char *key)
 
 void ctrl_look_at_all(struct ctrl *c)
 {
-    for (struct entry *e = cache_next(c->cache, NULL); e; e = cache_next(c->cache, e))
+    for (struct entry *e = cache_next(c->cache, NULL); e && !c->cfg.look; e = cache_next(c->cache, e))
         queue_add(c->queue, e->key, QUEUE_LOW, loop_now_ms());
     ctrl_wake(c);
 }
@@ -90,7 +92,7 @@ void ctrl_free(struct ctrl *c)
 
 bool ctrl_may_write(const struct ctrl *c)
 {
-    return !c->cfg.lease_namespace || (c->lease && lease_is_held(c->lease, loop_now_ms()));
+    return !c->cfg.look && (!c->cfg.lease_namespace || (c->lease && lease_is_held(c->lease, loop_now_ms())));
 }
 
 bool ctrl_is_ready(const struct ctrl *c, struct buf *why)
@@ -101,7 +103,7 @@ bool ctrl_is_ready(const struct ctrl *c, struct buf *why)
 /* "Absent from the cache" means nothing before every watch has its first list. */
 static bool may_work(const struct ctrl *c)
 {
-    return !c->stopping && ctrl_may_write(c) && watches_are_synced(c, NULL);
+    return !c->stopping && (c->cfg.look || ctrl_may_write(c)) && watches_are_synced(c, NULL);
 }
 
 /* What a burst of objects took lies in pieces between what is kept: given back when it is over. */

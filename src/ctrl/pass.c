@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "ctrl/look.h"
 #include "shell.h"
 
 enum { PROBE_DEADLINE_MS = 1000 };
@@ -157,6 +158,14 @@ static void show(struct track *t, const struct plan *p)
     t->shown.held_down = p->gate.held_down;
 }
 
+static void end_look(struct pass *p)
+{
+    const struct ctrl_look *look = p->c->cfg.look;
+
+    look->on_decided(look->arg, &p->o, &p->plan);
+    pass_end(p, NULL, -1);
+}
+
 static void decide(struct pass *p)
 {
     struct track *t = p->track;
@@ -193,6 +202,10 @@ static void decide(struct pass *p)
     t->roles = p->plan.redis.roles;
     if (p->members)
         *track_settings(t) = p->plan.redis.settings;
+    if (p->c->cfg.look) {
+        end_look(p);
+        return;
+    }
     discovery_missing(p->c->discovery, p->o.ns, p->plan.missing);
     show(t, &p->plan);
     say(p);
@@ -316,11 +329,15 @@ void pass_start(struct ctrl *c, const char *key)
     if (!entry || !entry->doc) {
         track_forget(c, key); /* children go by their owner references */
         queue_drop(c->queue, key);
+        if (c->cfg.look)
+            c->cfg.look->on_decided(c->cfg.look->arg, NULL, NULL);
         pass_end(p, NULL, -1);
         return;
     }
     if (json_parse(entry->doc, strlen(entry->doc), &p->doc, &e) < 0 || !is_complete(p->doc)) {
         log_error("unreadable resource", F("service", key), F("error", (const char *)e.msg));
+        if (c->cfg.look)
+            c->cfg.look->on_decided(c->cfg.look->arg, NULL, NULL);
         pass_end(p, NULL, -1);
         return;
     }

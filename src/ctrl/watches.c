@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "kube/path.h"
+#include "ctrl/look.h"
 #include "shell.h"
 
 struct watched {
@@ -20,6 +21,7 @@ struct watched {
     bool is_denied;
     bool is_listed;
     bool is_late;          /* begun while others work already: they do not wait for it */
+    enum err_kind kind_of_trouble; /* of trouble */
 };
 
 static const struct kind {
@@ -87,6 +89,7 @@ static void on_listed(void *arg)
     if (w->needs && (!w->is_listed || w->is_denied)) /* from now on it is there for everybody */
         ctrl_look_at_all(w->c);
     w->is_listed = true;
+    w->kind_of_trouble = ERR_NONE;
     w->is_denied = false;
     ctrl_wake(w->c);
 }
@@ -108,6 +111,7 @@ static void on_trouble(void *arg, const struct err *e)
         discovery_doubt(w->c->discovery);
     if (w->is_optional)
         ctrl_wake(w->c);
+    w->kind_of_trouble = e->kind;
     snprintf(w->trouble, sizeof(w->trouble), "%s", e->msg);
 }
 
@@ -248,4 +252,20 @@ bool watches_are_synced(const struct ctrl *c, struct buf *why)
                     w->trouble[0] ? ": " : "", w->trouble);
     }
     return all;
+}
+
+/* Anything but trouble that passes by itself. */
+bool ctrl_look_is_hopeless(const struct ctrl *c, struct err *why)
+{
+    for (size_t i = 0; i < c->n_watched; i++) {
+        const struct watched *w = &c->watched[i];
+
+        if (may_be_missed(w) || w->kind_of_trouble == ERR_NONE || w->kind_of_trouble == ERR_CONFLICT ||
+            kube_watch_is_synced(w->watch))
+            continue;
+        (void)err_set(why, w->kind_of_trouble, "%s in %s cannot be listed: %s", w->kind, w->ns ? w->ns : "all namespaces",
+                      w->trouble);
+        return true;
+    }
+    return false;
 }

@@ -147,24 +147,10 @@ static bool matches_object(struct walk *w, const cJSON *live, const cJSON *field
     return still_wanted(w, fields, want);
 }
 
-/* The live item that an element names. */
-static const cJSON *live_item(const cJSON *live, struct elements *owned, const struct element *el, int hint)
-{
-    const cJSON *guess = cJSON_GetArrayItem(live, hint);
-    int i = 0;
-
-    if (guess && elements_find(owned, guess, hint) == el)
-        return guess;
-    for (const cJSON *item = live->child; item; item = item->next, i++)
-        if (elements_find(owned, item, i) == el)
-            return item;
-    return NULL;
-}
-
 static bool matches_item(struct walk *w, const cJSON *live, struct elements *owned, const cJSON *want, int i)
 {
     const struct element *el = elements_find(owned, want, i);
-    const cJSON *have = el ? live_item(live, owned, el, i) : NULL;
+    const cJSON *have = el ? elements_live_item(owned, el, live, i) : NULL;
     size_t n = enter_index(w, i);
 
     return leave(w, n, !el ? differ(w, "not ours yet") : !have ? differ(w, "absent") : matches(w, have, el->fields, want));

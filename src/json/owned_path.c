@@ -82,3 +82,16 @@ const struct element *elements_find(struct elements *s, const cJSON *item, int i
     }
     return NULL;
 }
+
+const cJSON *elements_live_item(struct elements *owned, const struct element *el, const cJSON *live, int hint)
+{
+    const cJSON *guess = cJSON_GetArrayItem(live, hint);
+    int i = 0;
+
+    if (guess && elements_find(owned, guess, hint) == el)
+        return guess;
+    for (const cJSON *item = live->child; item; item = item->next, i++)
+        if (elements_find(owned, item, i) == el)
+            return item;
+    return NULL;
+}

@@ -31,4 +31,7 @@ void elements_done(struct elements *s);
 /* Which element names this item; NULL: none. */
 const struct element *elements_find(struct elements *s, const cJSON *item, int index);
 
+/* The item of live that an element names; hint: where it probably is. NULL: none. */
+const cJSON *elements_live_item(struct elements *owned, const struct element *el, const cJSON *live, int hint);
+
 #endif

@@ -145,6 +145,7 @@ void plan_step(const struct observed *o, struct plan *out)
         if (out->stopped)
             break;
     }
+    out->in = w.in;
     if (!out->rule)
         snprintf(out->message, sizeof(out->message), "everything is as it should be");
 }
