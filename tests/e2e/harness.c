@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/child.h"
 #include "base/buf.h"
 #include "e2e/operator.h"
 #include "json/yaml.h"
@@ -74,6 +75,22 @@ const char *e2e_fmt(struct e2e *t, const char *fmt, ...)
     return item->valuestring;
 }
 
+/* Kinds that only children have, those of others' definitions among them. */
+static const struct place *place_of_child(const char *plural, size_t len)
+{
+    static struct place found[N_CHILDREN];
+
+    for (int i = 0; i < N_CHILDREN; i++) {
+        const struct child_type *c = &child_types[i];
+
+        if (strlen(c->plural) != len || strncmp(c->plural, plural, len))
+            continue;
+        found[i] = (struct place){ c->plural, c->kind, c->api_path, false };
+        return &found[i];
+    }
+    return NULL;
+}
+
 static const struct place *place_of_plural(const char *what)
 {
     size_t len = strcspn(what, "/?");
@@ -81,7 +98,7 @@ static const struct place *place_of_plural(const char *what)
     for (size_t i = 0; i < COUNT(places); i++)
         if (strlen(places[i].plural) == len && !strncmp(places[i].plural, what, len))
             return &places[i];
-    return NULL;
+    return place_of_child(what, len);
 }
 
 static const struct place *place_of_kind(const char *kind)
