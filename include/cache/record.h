@@ -30,9 +30,11 @@ struct record {
     int32_t min_replicas, max_replicas;                       /* autoscaler, -1: has none */
     int32_t max_unavailable;                                  /* disruption budget, -1: has none, or a share */
     int32_t desired_replicas;                                 /* autoscaler's own wish, -1: none */
-    /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation */
+    /* StatefulSet: what follows the last '-' of status.updateRevision; "" until it is of this generation.
+     * Deployment: the same of the ReplicaSet that its condition Progressing speaks of; "": of none */
     char update_revision[REVISION_SIZE];
     int64_t claim_bytes;    /* StatefulSet: of its first claim template; 0: has none */
+    int32_t revision_no; /* Deployment: counts its templates; 0: not said */
     int32_t credentials; /* Deployment: ANNOTATION_CREDENTIALS of its template; 0: none */
     bool is_ours;              /* our manager applied it, and no other kind of controller has taken it since */
     bool deleting;
@@ -51,11 +53,13 @@ struct record {
 
 struct pod {
     char *name;
+    char *detail; /* what goes with waiting, owned; NULL: nothing */
     char uid[UID_SIZE];
     char rv[RV_SIZE];
     char ip[46];
     char node[64]; /* as host_name_copy makes it (cache/host.h) */
     int32_t restarts;
+    int32_t exit_code; /* of the container that failed; 0: none did */
     bool of_redis;
     bool serves; /* of the predictor: a model, no placeholder */
     bool on_trial; /* ... of its canary; revision is its LABEL_REVISION then */
@@ -67,8 +71,10 @@ struct pod {
     bool is_stale;
     int64_t created_ms; /* since 1970 */
     int64_t unschedulable_ms; /* since 1970: since when no node takes it; 0: it has one, or nobody has looked yet */
-    char revision[REVISION_SIZE]; /* what follows the last '-' of controller-revision-hash; "": has none */
-    char message[128]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
+    /* what follows the last '-' of controller-revision-hash, or pod-template-hash; "": has none */
+    char revision[REVISION_SIZE];
+    char message[116]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
+    char ended[12];    /* why that container ended, cut: Error, OOMKilled ...; "" */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };
 
@@ -91,6 +97,7 @@ struct claim {
 bool record_from(enum child child, const cJSON *obj, struct record *out) MUST_USE;
 bool pod_from(const cJSON *obj, struct pod *out) MUST_USE; /* pod_done afterwards */
 void pod_done(struct pod *p);
+void pod_copy(const struct pod *from, struct pod *to); /* the same */
 bool claim_from(const cJSON *obj, struct claim *out) MUST_USE; /* claim_done afterwards */
 void claim_done(struct claim *c);
 

@@ -31,6 +31,7 @@ struct desired_input {
     const char *model_fetcher;    /* the image that downloads models */
     bool redis_formed;            /* there is something to be saved, and nothing is to be restored any more */
     const char *redis_backup;     /* name of the backup that is to be taken now; NULL: none */
+    const cJSON *template;        /* of the serving pods, lent (desired/revision.h); NULL: as the spec says */
     const struct redis_keys *redis_keys; /* lent; NULL: not known, no Secret is built */
 };
 

@@ -12,6 +12,7 @@
 #include "cache/host.h"
 #include "cache/record.h"
 #include "desired/desired.h"
+#include "desired/revision.h"
 #include "slots/form.h"
 #include "slots/roll.h"
 #include "slots/heal.h"
@@ -119,6 +120,32 @@ struct redis_seen {
     const char *problem;           /* of SECRET_BAD */
 };
 
+enum kept_state {
+    KEPT_UNKNOWN, /* not looked at */
+    KEPT_THERE,   /* it exists, its content was not read */
+    KEPT_HELD,    /* template is what it holds */
+    KEPT_ABSENT,  /* it is gone, or holds something else */
+    KEPT_REFUSED, /* the server, or somebody else's object of that name, is in the way */
+};
+
+/* Since when the new template is in a trouble that may pass; losing it costs time. */
+struct rollout_memory {
+    char revision[TEMPLATE_HASH_SIZE];
+    int64_t since_ms; /* monotonic; 0: it is in none */
+};
+
+/* What is known of revisions of the serving pods: looked up when a rule asks, kept from pass to pass. */
+struct rollout_seen {
+    char newest[REVISION_SIZE];     /* pod-template-hash of the Deployment's present template; "": not known ... */
+    int32_t newest_of;              /* ... found for this number of the Deployment's revision ... */
+    char newest_uid[UID_SIZE];      /* ... with this uid */
+    char kept[TEMPLATE_HASH_SIZE];  /* the ControllerRevision that state and template speak of; "": none yet */
+    enum kept_state state;
+    const cJSON *template;          /* of KEPT_HELD; lent */
+    bool has_older;                 /* there may be older ones of ours than that */
+    struct rollout_memory memory;
+};
+
 struct observed {
     const char *ns, *name, *uid;
     int64_t generation;
@@ -143,6 +170,7 @@ struct observed {
     bool volume_may_try;        /* again, by now */
     int64_t created_ms;         /* the resource, since 1970 */
     struct redis_seen redis;
+    struct rollout_seen rollout;
     struct capabilities caps; /* what the cluster offers, and what of it may be watched */
     const char *image; /* the operator's own; NULL: as it was built */
     int64_t now_ms;  /* monotonic */

@@ -23,6 +23,10 @@ enum action_kind {
     ACT_FUNCTIONS, /* plan.redis.moves: each target gets the functions of the first source */
     ACT_CLAIM_PATCH,  /* this very claim of a Redis pod: body */
     ACT_CLAIM_DELETE,
+    ACT_REVISION_FIND,  /* which pod-template-hash is the Deployment's present one: its ReplicaSets say */
+    ACT_REVISION_READ,  /* the ControllerRevision of that hash */
+    ACT_REVISION_KEEP,  /* make it, and keep it: body */
+    ACT_REVISION_PRUNE, /* all of ours but that one go */
     ACT_ORPHAN, /* the child ends, what it made stays: it is made anew, and takes that over */
 };
 
@@ -31,15 +35,15 @@ enum { POD_NAME_SIZE = 254 };
 struct action {
     enum action_kind kind;
     enum child child;        /* of APPLY, DELETE, ORPHAN */
-    cJSON *body;             /* of APPLY, CLAIM_PATCH; owned */
+    cJSON *body;             /* of APPLY, CLAIM_PATCH, REVISION_KEEP; owned */
     bool create_only;        /* of APPLY: when it is there after all, look again instead */
     int32_t replicas_seen;   /* of APPLY: spec.replicas that this was decided on; -1: none was there */
     bool hand_over_replicas; /* of APPLY: API_MANAGER_INIT takes spec.replicas over first */
-    char pod[POD_NAME_SIZE], pod_uid[UID_SIZE]; /* of POD_DELETE, CLAIM_*: its name; another one of that name is left alone */
+    char pod[POD_NAME_SIZE], pod_uid[UID_SIZE]; /* of POD_DELETE, CLAIM_*: its name; another one of that name is left alone; of REVISION_*: the hash */
     const char *why;         /* static text */
 };
 
-enum { PLAN_CLAIMS_MAX = 8, PLAN_ACTIONS_MAX = N_CHILDREN + 3 + PLAN_CLAIMS_MAX };
+enum { PLAN_CLAIMS_MAX = 8, PLAN_ACTIONS_MAX = N_CHILDREN + 6 + PLAN_CLAIMS_MAX };
 
 /* What the gate decided: becomes the condition ScalingHeld and status.scaling. */
 struct gate_result {
@@ -114,6 +118,18 @@ struct redis_outcome {
     struct redis_report_cert certificate;
 };
 
+/* Which templates serve: becomes status.predictor and the condition RolledBack. */
+struct rollout_outcome {
+    bool known;  /* the spec was looked at */
+    char revision[TEMPLATE_HASH_SIZE];  /* what the Deployment should hold */
+    char last_good[TEMPLATE_HASH_SIZE]; /* "": none was ever good */
+    char failed[TEMPLATE_HASH_SIZE];    /* "": none; not tried again until the spec's template is another */
+    char reason[24];                    /* of failed, a CamelCase word ... */
+    char message[256];                  /* ... and a sentence */
+    bool needs_kept;                    /* the kept template may be needed at the next pass */
+    struct rollout_memory memory;       /* to hand in again at the next pass */
+};
+
 struct plan {
     struct action actions[PLAN_ACTIONS_MAX];
     size_t n_actions;
@@ -131,6 +147,7 @@ struct plan {
     struct entrypoint fetcher; /* of models: to be written to status */
     struct drain drain;
     struct replacing replacing;
+    struct rollout_outcome rollout;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */
     struct desired_input in; /* what the children were built from, once the gate has decided; its keys are lent */
 };

@@ -59,14 +59,19 @@ static bool was_taken(const cJSON *obj)
     return ref && !str_eq(json_get_str(ref, "kind"), API_KIND);
 }
 
-static bool condition_is(const cJSON *obj, const char *type, const char *status)
+static const cJSON *condition_of(const cJSON *obj, const char *type)
 {
     const cJSON *c;
 
     cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
         if (str_eq(json_get_str(c, "type"), type))
-            return str_eq(json_get_str(c, "status"), status);
-    return false;
+            return c;
+    return NULL;
+}
+
+static bool condition_is(const cJSON *obj, const char *type, const char *status)
+{
+    return str_eq(json_get_str(condition_of(obj, type), "status"), status);
 }
 
 static const char *foreign_manager(const cJSON *obj)
@@ -138,6 +143,31 @@ static void read_backup(enum child child, const cJSON *obj, struct record *out)
     copy_cut(out->mark, sizeof(out->mark), cJSON_GetStringValue(mark));
 }
 
+/* The condition is about a ReplicaSet, which is not always the newest: one that is used again starts with
+ * the condition of the one before. Its message has the name: ReplicaSet "web-5d8c7b9f4" has timed out progressing. */
+static void read_progress(const cJSON *obj, struct record *out)
+{
+    const char *name = json_get_str(obj, "metadata.name"), *text = json_get_str(condition_of(obj, "Progressing"), "message");
+    const char *from = text ? strchr(text, '"') : NULL, *to = from ? strchr(from + 1, '"') : NULL;
+    AUTO_FREE char *set = to ? xasprintf("%.*s", (int)(to - from - 1), from + 1) : NULL;
+    AUTO_FREE char *prefix = xasprintf("%s-", name ? name : "");
+
+    out->deadline_exceeded = condition_is(obj, "Progressing", "False");
+    if (set && str_has_prefix(set, prefix))
+        copy_revision(out->update_revision, set);
+}
+
+static void read_deployment(const cJSON *obj, struct record *out)
+{
+    const cJSON *number = json_member(json_at(obj, "metadata.annotations"), "deployment.kubernetes.io/revision");
+    int64_t n = 0;
+
+    if (str_to_int(cJSON_GetStringValue(number) ? cJSON_GetStringValue(number) : "", 0, INT32_MAX, &n))
+        out->revision_no = (int32_t)n;
+    read_progress(obj, out);
+    out->credentials = credentials_of(obj);
+}
+
 bool record_from(enum child child, const cJSON *obj, struct record *out)
 {
     const char *uid = json_get_str(obj, "metadata.uid");
@@ -156,10 +186,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     if (child == CHILD_REDIS_STATEFULSET)
         out->claim_bytes = claim_bytes(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0), "spec.resources.requests.storage");
     read_backup(child, obj, out);
-    if (child == CHILD_DEPLOYMENT) {
-        out->deadline_exceeded = condition_is(obj, "Progressing", "False");
-        out->credentials = credentials_of(obj);
-    }
+    if (child == CHILD_DEPLOYMENT)
+        read_deployment(obj, out);
     if (child == CHILD_HPA) {
         out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False");
         out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");
@@ -167,8 +195,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     return true;
 }
 
-/* The first that failed and left one: now, or before it was started again. */
-static void read_message(const cJSON *statuses, struct pod *out)
+/* The first that failed, now or before it was started again; and the first last word that any of them left. */
+static void read_failure(const cJSON *statuses, struct pod *out)
 {
     static const char *const places[] = { "state.terminated", "lastState.terminated" };
     const cJSON *c;
@@ -176,26 +204,61 @@ static void read_message(const cJSON *statuses, struct pod *out)
     cJSON_ArrayForEach(c, statuses)
         for (size_t i = 0; i < COUNT(places) && !out->message[0]; i++) {
             const cJSON *end = json_at(c, places[i]);
+            int32_t code = get_i32(end, "exitCode", 0);
 
-            if (json_get_int(end, "exitCode", 0) != 0)
-                copy_cut(out->message, sizeof(out->message), json_get_str(end, "message"));
+            if (!code)
+                continue;
+            if (!out->exit_code)
+                copy_cut(out->ended, sizeof(out->ended), json_get_str(end, "reason"));
+            out->exit_code = out->exit_code ? out->exit_code : code;
+            copy_cut(out->message, sizeof(out->message), json_get_str(end, "message"));
         }
+}
+
+static void say_detail(struct pod *out, const char *text)
+{
+    enum { DETAIL_MAX = 160 };
+
+    free(out->detail);
+    out->detail = str_empty(text) ? NULL : xasprintf("%.*s", DETAIL_MAX, text);
+}
+
+/* Not in trouble: its turn will come. */
+static bool is_turn_to_come(const char *waiting)
+{
+    return !waiting[0] || str_eq(waiting, "PodInitializing") || str_eq(waiting, "ContainerCreating");
+}
+
+static void read_waiting(const cJSON *statuses, struct pod *out)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, statuses)
+    {
+        const char *why = json_get_str(c, "state.waiting.reason");
+
+        out->restarts += get_i32(c, "restartCount", 0) & 0xffff;
+        if (!why || !is_turn_to_come(out->waiting))
+            continue;
+        copy_cut(out->waiting, sizeof(out->waiting), why);
+        say_detail(out, json_get_str(c, "state.waiting.message"));
+    }
 }
 
 static void read_containers(const cJSON *pod, struct pod *out)
 {
-    const cJSON *c;
+    const cJSON *list = json_at(pod, "status.containerStatuses"), *c;
+    const cJSON *init = json_at(pod, "status.initContainerStatuses");
 
     out->stopped = true;
-    cJSON_ArrayForEach(c, json_at(pod, "status.containerStatuses"))
-    {
-        const char *why = json_get_str(c, "state.waiting.reason");
-
+    cJSON_ArrayForEach(c, list)
         out->stopped &= !json_has(c, "state.running");
-        out->restarts += get_i32(c, "restartCount", 0) & 0xffff;
-        if (why && !out->waiting[0])
-            copy_cut(out->waiting, sizeof(out->waiting), why);
-    }
+    if (!out->of_redis)
+        read_waiting(init, out);
+    read_waiting(list, out);
+    read_failure(init, out); /* of Redis pods only the fence's word counts: the others' say nothing that Redis does not */
+    if (!out->of_redis)
+        read_failure(list, out);
 }
 
 /* The scheduler's own word. A pod that waits for its gates was not looked at. */
@@ -207,8 +270,10 @@ static void read_scheduling(const cJSON *pod, struct pod *out)
     {
         if (!str_eq(json_get_str(c, "type"), "PodScheduled") || !str_eq(json_get_str(c, "status"), "False"))
             continue;
-        if (!out->waiting[0])
+        if (!out->waiting[0]) {
             copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
+            say_detail(out, json_get_str(c, "message"));
+        }
         if (!str_eq(json_get_str(c, "reason"), "Unschedulable"))
             continue;
         out->unschedulable_ms = str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
@@ -240,22 +305,33 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->serves = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "predictor");
     out->created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp"));
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
+    if (!out->revision[0])
+        copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "pod-template-hash")));
     read_trial(labels, out);
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
     out->deleting = json_has(obj, "metadata.deletionTimestamp");
     out->disrupted = condition_is(obj, "DisruptionTarget", "True");
     read_containers(obj, out);
-    read_message(json_at(obj, "status.initContainerStatuses"), out);
     read_scheduling(obj, out);
     str_utf8_fix(out->message);
+    if (out->detail)
+        str_utf8_fix(out->detail);
     return true;
 }
 
 void pod_done(struct pod *p)
 {
     free(p->name);
+    free(p->detail);
     *p = (struct pod){ 0 };
+}
+
+void pod_copy(const struct pod *from, struct pod *to)
+{
+    *to = *from;
+    to->name = xstrdup(from->name);
+    to->detail = from->detail ? xstrdup(from->detail) : NULL;
 }
 
 bool record_is_ours(const struct record *r, const char *uid)
@@ -276,7 +352,7 @@ bool record_differs(const struct record *a, const struct record *b)
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
            a->hpa_limited_by_failure != b->hpa_limited_by_failure ||
-           a->credentials != b->credentials || strcmp(a->update_revision, b->update_revision) != 0 ||
+           a->credentials != b->credentials || a->revision_no != b->revision_no || strcmp(a->update_revision, b->update_revision) != 0 ||
            a->claim_bytes != b->claim_bytes;
 }
 
@@ -287,7 +363,8 @@ bool pod_differs(const struct pod *a, const struct pod *b)
            a->running != b->running || a->deleting != b->deleting || a->serves != b->serves || a->on_trial != b->on_trial ||
            a->unschedulable_ms != b->unschedulable_ms ||
            a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||
-           strcmp(a->message, b->message) != 0 || strcmp(a->revision, b->revision) != 0;
+           strcmp(a->message, b->message) != 0 || a->exit_code != b->exit_code || strcmp(a->ended, b->ended) != 0 ||
+           !str_eq(a->detail ? a->detail : "", b->detail ? b->detail : "") || strcmp(a->revision, b->revision) != 0;
 }
 
 static bool all_digits(const char *s)

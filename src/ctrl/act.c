@@ -82,6 +82,10 @@ static void next(struct pass *p)
         [ACT_CLAIM_PATCH] = claim_patch,
         [ACT_CLAIM_DELETE] = claim_delete,
         [ACT_ORPHAN] = child_delete,
+        [ACT_REVISION_FIND] = revision_find,
+        [ACT_REVISION_READ] = revision_read,
+        [ACT_REVISION_KEEP] = revision_keep,
+        [ACT_REVISION_PRUNE] = revision_prune,
     };
 
     if (p->next_action < p->plan.n_actions) {

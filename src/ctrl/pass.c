@@ -166,6 +166,18 @@ static void end_look(struct pass *p)
     pass_end(p, NULL, -1);
 }
 
+static void show_revisions(const struct revision_track *t, struct rollout_seen *out)
+{
+    memcpy(out->newest, t->newest, sizeof(out->newest));
+    memcpy(out->newest_uid, t->newest_uid, sizeof(out->newest_uid));
+    memcpy(out->kept, t->kept, sizeof(out->kept));
+    out->newest_of = t->newest_of;
+    out->state = t->state;
+    out->template = t->template;
+    out->has_older = t->has_older;
+    out->memory = t->memory;
+}
+
 static void decide(struct pass *p)
 {
     struct track *t = p->track;
@@ -194,7 +206,11 @@ static void decide(struct pass *p)
     p->o.redis.file_delay_ms = p->c->cfg.file_delay_ms;
     p->o.redis.password_is_known = t->password_is_known;
     p->o.redis.problem = t->secret_problem;
+    show_revisions(&t->revision, &p->o.rollout);
     plan_step(&p->o, &p->plan);
+    t->revision.memory = p->plan.rollout.memory;
+    if (!p->plan.rollout.needs_kept)
+        revision_forget(&t->revision);
     t->settle = p->plan.redis.settle;
     t->heal = p->plan.redis.heal;
     t->moving = p->plan.redis.moving;
@@ -295,10 +311,8 @@ static void observe_pods(struct pass *p, const struct entry *entry)
 {
     p->pods = xcalloc(entry->n_pods, sizeof(*p->pods));
     p->n_pods = entry->n_pods;
-    for (size_t i = 0; i < entry->n_pods; i++) {
-        p->pods[i] = entry->pods[i];
-        p->pods[i].name = xstrdup(entry->pods[i].name);
-    }
+    for (size_t i = 0; i < entry->n_pods; i++)
+        pod_copy(&entry->pods[i], &p->pods[i]);
     p->o.pods = p->pods;
     p->o.n_pods = p->n_pods;
     p->members = members_expected(p->o.name, p->o.svc, &p->o.redis.latch, p->pods, p->n_pods, &p->o.redis.expected);

@@ -29,6 +29,17 @@ struct refusal {
     struct err err;
 };
 
+/* Templates of the serving pods, as far as they were looked up: struct rollout_seen. */
+struct revision_track {
+    char newest[REVISION_SIZE], newest_uid[UID_SIZE];
+    int32_t newest_of;
+    char kept[TEMPLATE_HASH_SIZE];
+    enum kept_state state;
+    cJSON *template; /* of KEPT_HELD; owned */
+    bool has_older;
+    struct rollout_memory memory;
+};
+
 /* What is kept of a key between passes; losing it costs a look, never a decision. */
 struct track {
     char uid[UID_SIZE];
@@ -52,6 +63,7 @@ struct track {
     struct settings_memory *settings; /* NULL: nothing yet */
     char *foreign[N_CHILDREN];
     int64_t foreign_ms[N_CHILDREN];
+    struct revision_track revision;
     struct refusal *refused[N_CHILDREN]; /* NULL: none */
     cJSON *decisions; /* that the next status will tell; NULL: none */
     uint64_t status_sent, status_kept; /* hashes: what was written, and what the server made of it */
@@ -250,6 +262,13 @@ void child_delete(struct pass *p); /* also ACT_ORPHAN */
 
 /* pod.c: the current action, then act_next */
 void pod_delete(struct pass *p);
+
+/* revision.c: the current action, then act_next */
+void revision_find(struct pass *p);
+void revision_read(struct pass *p);
+void revision_keep(struct pass *p);
+void revision_prune(struct pass *p);
+void revision_forget(struct revision_track *t); /* the template: it can be read again */
 
 /* claim.c: the current action, then act_next */
 void claim_patch(struct pass *p);

@@ -16,6 +16,7 @@ void track_free(void *arg)
     free(t->secret_problem);
     free(t->volume_problem);
     free(t->settings);
+    revision_forget(&t->revision);
     cJSON_Delete(t->decisions);
     for (int i = 0; i < N_CHILDREN; i++) {
         free(t->foreign[i]);

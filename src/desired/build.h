@@ -34,11 +34,14 @@ cJSON *build_backup_job(const struct isvc *s, const struct desired_input *in);
 
 cJSON *build_model_claim(const struct isvc *s, const struct desired_input *in); /* model.c */
 
-/* The template of the serving pods: labels, annotations, spec. */
+/* The number of the password that pods must have taken up, on whichever template serves. */
+void build_credentials(const struct isvc *s, const struct desired_input *in, cJSON *template);
+
+/* The template of the serving pods as the spec says: labels, annotations, spec. */
 cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
 
 /* The Service that has the pods of this selector (taken). service.c */
-cJSON *build_service_of(enum child c, const struct isvc *s, cJSON *selector);
+cJSON *build_service_of(enum child c, const struct isvc *s, const cJSON *template, cJSON *selector);
 enum { SERVICE_PORT = 80 }; /* the first of every such Service */
 /* What spec.predictor.model and .accelerator add to the pod and to its first container. model.c, accelerator.c */
 void build_model(const struct isvc *s, const struct desired_input *in, cJSON *pod, cJSON *container);

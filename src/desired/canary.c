@@ -21,6 +21,7 @@ static cJSON *template_of(const struct isvc *s, const struct desired_input *in)
 
     json_str(labels, LABEL_NAME, NAME_CANARY);
     json_str(labels, LABEL_REVISION, in->canary_revision);
+    build_credentials(s, in, pod);
     if (json_has(s->predictor.spec, "topologySpreadConstraints"))
         return pod;
     cJSON_ArrayForEach(c, json_member(spec, "topologySpreadConstraints"))
@@ -50,5 +51,5 @@ cJSON *build_canary_service(const struct isvc *s, const struct desired_input *in
 {
     if (!s->canary.route || !in->routed || !in->canary_replicas)
         return NULL;
-    return build_service_of(CHILD_CANARY_SERVICE, s, names_canary_selector(s));
+    return build_service_of(CHILD_CANARY_SERVICE, s, NULL, names_canary_selector(s));
 }

@@ -22,6 +22,13 @@ static void add_strategy(const struct isvc *s, const struct desired_input *in, c
         json_int(rolling, "maxUnavailable", 0);
 }
 
+void build_credentials(const struct isvc *s, const struct desired_input *in, cJSON *template)
+{
+    if (s->redis.present && in->redis_keys && in->redis_keys->rotation)
+        json_fmt(json_obj(json_obj(template, "metadata"), "annotations"), ANNOTATION_CREDENTIALS, "%d",
+                 (int)in->redis_keys->rotation);
+}
+
 cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
 {
     cJSON *o = build_child(CHILD_DEPLOYMENT, s);
@@ -34,6 +41,7 @@ cJSON *build_deployment(const struct isvc *s, const struct desired_input *in)
         json_int(spec, "minReadySeconds", s->predictor.min_ready_s);
     build_selector(spec, s, COMPONENT_PREDICTOR);
     add_strategy(s, in, spec);
-    json_put(spec, "template", build_serving_pod(s, in));
+    json_put(spec, "template", in->template ? json_dup(in->template) : build_serving_pod(s, in));
+    build_credentials(s, in, json_member(spec, "template"));
     return o;
 }

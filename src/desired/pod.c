@@ -151,8 +151,6 @@ cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in)
 
     json_put(meta, "labels", labels_of(s));
     json_put_dup(meta, "annotations", json_member(s->predictor.spec, "annotations"));
-    if (s->redis.present && in->redis_keys && in->redis_keys->rotation)
-        json_fmt(json_obj(meta, "annotations"), ANNOTATION_CREDENTIALS, "%d", (int)in->redis_keys->rotation);
     json_put(pod, "spec", spec);
     add_port(s, first);
     add_probes(s, first);

@@ -14,12 +14,13 @@ static void add_port(cJSON *ports, const char *name, int port, int target, const
 }
 
 /* The first port answers on 80, further ones on their own numbers. */
-static void add_ports(const struct isvc *s, cJSON *ports)
+static void add_ports(const struct isvc *s, const cJSON *template, cJSON *ports)
 {
-    const cJSON *list = json_at(s->predictor.spec, "containers.0.ports"), *p;
+    const cJSON *list = template ? json_at(template, "spec.containers.0.ports") : json_at(s->predictor.spec, "containers.0.ports");
+    const cJSON *p;
     int i = 0;
 
-    add_port(ports, "http", SERVICE_PORT, s->predictor.port, NULL);
+    add_port(ports, "http", SERVICE_PORT, (int)json_get_int(cJSON_GetArrayItem(list, 0), "containerPort", s->predictor.port), NULL);
     cJSON_ArrayForEach(p, list) {
         int port = (int)json_get_int(p, "containerPort", 0);
         const char *name = json_get_str(p, "name");
@@ -31,14 +32,14 @@ static void add_ports(const struct isvc *s, cJSON *ports)
     }
 }
 
-cJSON *build_service_of(enum child c, const struct isvc *s, cJSON *selector)
+cJSON *build_service_of(enum child c, const struct isvc *s, const cJSON *template, cJSON *selector)
 {
     cJSON *o = build_child(c, s);
     cJSON *spec = json_obj(o, "spec");
 
     json_str(spec, "type", "ClusterIP");
     json_put(spec, "selector", selector);
-    add_ports(s, json_arr(spec, "ports"));
+    add_ports(s, template, json_arr(spec, "ports"));
     return o;
 }
 
@@ -46,5 +47,5 @@ cJSON *build_service(const struct isvc *s, const struct desired_input *in)
 {
     bool shared = s->canary.present && !in->canary_apart;
 
-    return build_service_of(CHILD_SERVICE, s, shared ? names_serving_selector(s) : names_selector(s, COMPONENT_PREDICTOR));
+    return build_service_of(CHILD_SERVICE, s, in->template, shared ? names_serving_selector(s) : names_selector(s, COMPONENT_PREDICTOR));
 }

@@ -79,6 +79,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
 
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0)
         return true; /* held by the gate */
+    if (c == CHILD_DEPLOYMENT && dep && w->leave_deployment)
+        return true;
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */
     if (c == CHILD_MODEL_CLAIM && !json_has(w->o->svc->predictor.spec, "model.storage"))

@@ -43,8 +43,8 @@ static const struct rule {
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
     { "model", rule_model },
-    { "gate", rule_gate },                 { "feasible", rule_feasible },   { "children", rule_children },
-    { "predictor", rule_predictor },
+    { "gate", rule_gate },                 { "feasible", rule_feasible },   { "rollout", rule_rollout },
+    { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
     { "redis-ready", rule_redis_ready },
 };
 
@@ -146,6 +146,7 @@ void plan_step(const struct observed *o, struct plan *out)
             break;
     }
     out->in = w.in;
+    cJSON_Delete(w.spec_template);
     if (!out->rule)
         snprintf(out->message, sizeof(out->message), "everything is as it should be");
 }
@@ -165,14 +166,16 @@ void plan_done(struct plan *p)
 void plan_render_action(const struct plan *p, const struct action *a, struct buf *b)
 {
     static const char *const verbs[] = { "apply", "delete",    "redis",       "delete-pod",  "move",
-                                         "functions", "patch-claim", "delete-claim", "orphan" };
+                                         "functions", "patch-claim", "delete-claim", "find-revision", "read-revision",
+                                         "keep-revision", "prune-revisions", "orphan" };
 
     buf_fmt(b, "%s", verbs[a->kind]);
     if (a->kind == ACT_REDIS)
         buf_fmt(b, "[%s x%zu]", p->redis.step ? p->redis.step : "?", p->redis.commands.n);
     else if (a->kind == ACT_MOVE || a->kind == ACT_FUNCTIONS)
         buf_fmt(b, "[%s]", a->why);
-    else if (a->kind == ACT_POD_DELETE || a->kind == ACT_CLAIM_PATCH || a->kind == ACT_CLAIM_DELETE)
+    else if (a->kind == ACT_POD_DELETE || a->kind == ACT_CLAIM_PATCH || a->kind == ACT_CLAIM_DELETE ||
+             (a->kind >= ACT_REVISION_FIND && a->kind <= ACT_REVISION_PRUNE))
         buf_fmt(b, "[%s: %s]", a->pod, a->why);
     else
         buf_fmt(b, "[%s: %s%s]", child_types[a->child].label, a->why, a->hand_over_replicas ? ", hand over replicas" : "");

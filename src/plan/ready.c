@@ -23,6 +23,15 @@ static enum verdict_of_rule not_ready(struct walk *w, const struct record *d, in
                     p ? "; a pod waits: " : "", p ? p->waiting : "");
 }
 
+static enum verdict_of_rule rollout_failed(struct walk *w)
+{
+    const char *then = !w->o->svc->predictor.auto_rollback ? "spec.rollout.autoRollback is Disabled"
+                       : w->p->rollout.last_good[0]        ? "the last good template is gone"
+                                                           : "there is no earlier template to go back to";
+
+    return walk_stall(w, RULE_HOLD, "RolloutFailed", "revision %s failed: %.170s; %s", w->spec_revision, w->diagnosis.text, then);
+}
+
 enum verdict_of_rule rule_predictor(struct walk *w)
 {
     const struct record *d = w->o->child[CHILD_DEPLOYMENT];
@@ -30,6 +39,8 @@ enum verdict_of_rule rule_predictor(struct walk *w)
 
     if (!d)
         return walk_say(w, RULE_HOLD, "PredictorNotReady", "the Deployment is not there yet");
+    if (w->diagnosis.failed && !w->p->rollout.failed[0])
+        return rollout_failed(w);
     bool taken_up = d->observed_generation >= d->generation;
     bool failed = taken_up && d->deadline_exceeded; /* or else it was the version before that failed */
     if (d->ready < want || failed)

@@ -5,6 +5,7 @@
 #define SRC_PLAN_RULES_H
 
 #include "plan/plan.h"
+#include "plan/rollout.h"
 
 enum verdict_of_rule { RULE_PASS, RULE_HOLD, RULE_STOP };
 
@@ -24,6 +25,10 @@ struct walk {
     bool leave_redis_pods;   /* what Redis pods are made of (ConfigMap, StatefulSet) stays as it is */
     int32_t surge;           /* replicas beyond those that are wanted, while nodes are drained; drain.c */
     enum feasibility feasible; /* set by feasible.c; INFEASIBLE is what a rollback for want of a node waits for */
+    bool leave_deployment;   /* the same for the Deployment: something is looked up first */
+    cJSON *spec_template;    /* what the spec makes of the serving pods, owned; NULL before rule_rollout */
+    char spec_revision[TEMPLATE_HASH_SIZE];
+    struct diagnosis diagnosis; /* of the template that is being rolled out */
     char backup_word[48];    /* a backup that a step waits for; "": none */
     /* the reason of the rule that is running */
     const char *reason;
@@ -89,6 +94,13 @@ enum verdict_of_rule rule_redis_backup(struct walk *w); /* redis_backup.c */
 enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */
 enum verdict_of_rule rule_redis_roll(struct walk *w);   /* redis_roll.c */
 enum verdict_of_rule rule_model(struct walk *w);        /* model.c */
+/* The last good template where it is not the spec's: in memory, or NULL. waits: it is being read, and the Deployment
+ * left alone meanwhile; not waits: there is none. rollout.c */
+const cJSON *walk_last_good(struct walk *w, bool *waits);
+/* The spec's template has failed: said in the status before anything else, and not tried again. rollout.c */
+void walk_fail_template(struct walk *w, const char *reason, const char *text);
+enum verdict_of_rule rule_rollout(struct walk *w);      /* rollout.c: before the children */
+enum verdict_of_rule rule_keep(struct walk *w);         /* rollout_keep.c: after them */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */

@@ -57,15 +57,36 @@ static void put_condition(const struct observed *o, cJSON *status, const struct 
 
 static void put_ready(const struct observed *o, const struct plan *p, cJSON *status)
 {
-    bool ready = !p->rule, stalled = p->stalled;
+    bool ready = !p->rule, rolled_back = p->rollout.failed[0], stalled = p->stalled || rolled_back;
+    const char *why = p->stalled ? p->reason : "RolledBack", *what = p->stalled ? p->message : p->rollout.message;
 
     put_condition(o, status, &(struct condition){ "Ready", ready, false, p->reason, p->message });
     put_condition(o, status,
                   &(struct condition){ "Reconciling", !ready && !stalled, false, p->reason,
                                        !ready && !stalled ? p->message : "nothing is under way" });
     put_condition(o, status,
-                  &(struct condition){ "Stalled", stalled, false, stalled ? p->reason : "NotStalled",
-                                       stalled ? p->message : "nothing waits for a person" });
+                  &(struct condition){ "Stalled", stalled, false, stalled ? why : "NotStalled",
+                                       stalled ? what : "nothing waits for a person" });
+}
+
+static void put_revision(cJSON *predictor, const char *key, const char *hash)
+{
+    if (hash[0])
+        json_str(predictor, key, hash);
+}
+
+static void put_rollout(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct rollout_outcome *r = &p->rollout;
+    bool rolled_back = r->failed[0];
+    cJSON *out = json_obj(status, "predictor");
+
+    put_condition(o, status,
+                  &(struct condition){ "RolledBack", rolled_back, false, rolled_back ? r->reason : "NotRolledBack",
+                                       rolled_back ? r->message : "no template has failed" });
+    put_revision(out, "revision", r->revision);
+    put_revision(out, "lastGoodRevision", r->last_good);
+    put_revision(out, "failedRevision", r->failed);
 }
 
 static void put_predictor(const struct observed *o, const struct plan *p, cJSON *status)
@@ -80,6 +101,7 @@ static void put_predictor(const struct observed *o, const struct plan *p, cJSON 
     put_condition(o, status, &(struct condition){ "PredictorReady", ok, false, ok ? "ReplicasReady" : "ReplicasNotReady", text });
     json_int(status, "replicas", d ? d->replicas : 0);
     json_int(status, "readyReplicas", d ? d->ready : 0);
+    put_rollout(o, p, status);
     out = json_obj(status, "predictor");
     json_int(out, "desired", p->replicas_wanted >= 0 ? p->replicas_wanted : 0);
     json_int(out, "ready", d ? d->ready : 0);
