@@ -40,7 +40,7 @@ void build_credentials(const struct isvc *s, const struct desired_input *in, cJS
 /* The template of the serving pods as the spec says: labels, annotations, spec. */
 cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
 
-/* The Service that has the pods of this selector (taken). service.c */
+/* The Service that has the pods of this selector (taken), on the ports of this template (NULL: the spec's). service.c */
 cJSON *build_service_of(enum child c, const struct isvc *s, const cJSON *template, cJSON *selector);
 enum { SERVICE_PORT = 80 }; /* the first of every such Service */
 /* What spec.predictor.model and .accelerator add to the pod and to its first container. model.c, accelerator.c */

@@ -75,10 +75,19 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What comes up whole is kept on the side: rollout_test.c is about that. */
 static void step(struct world *w)
 {
+    const struct action *last;
+
     plan_done(&w->plan);
     plan_step(&w->o, &w->plan);
+    last = w->plan.n_actions ? &w->plan.actions[w->plan.n_actions - 1] : NULL;
+    if (!last || last->kind != ACT_REVISION_KEEP)
+        return;
+    w->o.rollout.state = KEPT_THERE;
+    memcpy(w->o.rollout.kept, last->pod, sizeof(w->o.rollout.kept) - 1);
+    step(w);
 }
 
 /* The child exists, is ours, and holds what hashes to this. */

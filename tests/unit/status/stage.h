@@ -54,6 +54,10 @@ struct stage {
     int may_send, moves_at_once; /* steps of moving slots in a batch */
     int pieces;
     bool died;
+    char kept[TEMPLATE_HASH_SIZE]; /* the template that is kept ... */
+    cJSON *kept_template;
+    bool kept_is_read; /* ... by whom the operator knows it */
+    bool tells_revisions; /* else they are kept on the side */
     struct buf out;
     char *said; /* the last plan that `run` printed */
 };
@@ -66,6 +70,15 @@ static inline void observe_children(struct stage *s)
         s->o.child[c] = s->exists[c] ? &s->rec[c] : NULL;
         s->o.foreign[c] = s->foreign[c];
     }
+}
+
+static inline void observe_revisions(struct stage *s)
+{
+    struct rollout_seen *r = &s->o.rollout;
+
+    memcpy(r->kept, s->kept, sizeof(r->kept));
+    r->state = !s->kept_template ? KEPT_ABSENT : s->kept_is_read ? KEPT_HELD : KEPT_THERE;
+    r->template = s->kept_template;
 }
 
 static inline void observe_redis(struct stage *s)
@@ -113,6 +126,7 @@ static inline void observe(struct stage *s)
                               .status = s->status, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
     assert_int_equal(latch_from_status(s->status, &s->o.redis.latch, &s->spec_err), 0);
     observe_children(s);
+    observe_revisions(s);
     observe_redis(s);
 }
 
@@ -227,6 +241,33 @@ static inline void move(struct stage *s)
     s->died |= s->may_send == 0;
 }
 
+static inline bool is_of_revisions(const struct action *a)
+{
+    return a->kind >= ACT_REVISION_FIND && a->kind <= ACT_REVISION_PRUNE;
+}
+
+static inline void do_revision(struct stage *s, const struct action *a)
+{
+    s->kept_is_read |= a->kind == ACT_REVISION_READ;
+    if (a->kind != ACT_REVISION_KEEP)
+        return;
+    cJSON_Delete(s->kept_template);
+    s->kept_template = json_dup(json_at(a->body, "data.spec.template"));
+    s->kept_is_read = false;
+    memcpy(s->kept, a->pod, sizeof(s->kept) - 1);
+}
+
+/* Out of the plan, before it is shown. */
+static inline void keep_on_the_side(struct stage *s)
+{
+    struct plan *p = &s->plan;
+
+    while (!s->tells_revisions && p->n_actions && p->actions[p->n_actions - 1].kind == ACT_REVISION_KEEP) {
+        do_revision(s, &p->actions[--p->n_actions]);
+        cJSON_Delete(p->actions[p->n_actions].body);
+    }
+}
+
 static inline bool carry_out(struct stage *s)
 {
     bool acted = false;
@@ -241,6 +282,8 @@ static inline bool carry_out(struct stage *s)
             move(s);
         else if (a->kind == ACT_POD_DELETE)
             delete_pod(s, a);
+        else if (is_of_revisions(a))
+            do_revision(s, a);
         else
             send(s);
         acted |= a->kind != ACT_REDIS && a->kind != ACT_MOVE;
@@ -252,6 +295,7 @@ static inline void pass(struct stage *s)
 {
     observe(s);
     plan_step(&s->o, &s->plan);
+    keep_on_the_side(s);
     s->settle = s->plan.redis.settle;
     s->heal = s->plan.redis.heal;
     s->roles = s->plan.redis.roles;
@@ -304,6 +348,7 @@ static inline void stage_done(struct stage *s)
     if (s->spec_ok)
         isvc_done(&s->svc);
     cJSON_Delete(s->status);
+    cJSON_Delete(s->kept_template);
     buf_done(&s->out);
     free(s->said);
     free(s);
