@@ -73,7 +73,7 @@ struct pod {
     int64_t unschedulable_ms; /* since 1970: since when no node takes it; 0: it has one, or nobody has looked yet */
     /* what follows the last '-' of controller-revision-hash, or pod-template-hash; "": has none */
     char revision[REVISION_SIZE];
-    char message[116]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
+    char message[108]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
     char ended[12];    /* why that container ended, cut: Error, OOMKilled ...; "" */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };
