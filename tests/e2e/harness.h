@@ -12,7 +12,8 @@
  * a subresource or a query may follow ("pods?labelSelector=a%3Db").
  *
  * Environment: KUBECONFIG (required), E2E_BINARY (build/everserve), E2E_LONG=1
- * for the slow scenarios, E2E_SLOW=n multiplies every bound, E2E_ONLY=glob,
+ * for the slow scenarios, E2E_SLOW=n multiplies every bound, E2E_ONLY=glob of names,
+ * E2E_LIST=1 prints the number of each instead, E2E_ROW=n runs that one,
  * E2E_LOGS=folder for the operators' logs.
  */
 #ifndef E2E_HARNESS_H

@@ -85,7 +85,7 @@ static void new_addresses(int run)
         lab_kill(&lab, i);
     begun = loop_now_ms();
     for (size_t i = 0; i < lab.n; i++)
-        lab_launch(&lab, i, lab_free_port());
+        lab_launch(&lab, i, port_take());
     healed = lab_heal(&lab, 60, false);
     printf("| all addresses change at once (%d) | %d ms | | %lld ms after the servers' start |\n", run, LAB_NODE_TIMEOUT_MS,
            healed ? (long long)(loop_now_ms() - begun) : -1);

@@ -68,7 +68,7 @@ static void start_servers(void)
     for (size_t i = SHARDS; i < 2 * SHARDS; i++) {
         snprintf(lab.pods[i], sizeof(lab.pods[i]), "redis-%zu", i);
         lab.members[i] = (struct member){ .pod = lab.pods[i], .ip = "127.0.0.1", .ready = true };
-        lab_launch(&lab, i, lab_free_port());
+        lab_launch(&lab, i, port_take());
     }
     usleep(500000);
     lab.n = lab.x.n_members = 2 * SHARDS;

@@ -157,7 +157,7 @@ static void silence_is_unknown(void **state)
     char nobody[32];
     (void)state;
 
-    snprintf(nobody, sizeof(nobody), "localhost:%u", lab_free_port());
+    snprintf(nobody, sizeof(nobody), "localhost:%u", port_take());
     assert_int_equal(CHECK("--timeout", "200", nobody), 2);
     expect_said("Unknown");
     expect_said("Connection refused");

@@ -25,6 +25,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "../../ports.h"
 #include "../../servers.h"
 #include "../redis/pki.h"
 
@@ -69,27 +70,6 @@ static inline const char *entry_program(void)
 
     snprintf(path, sizeof(path), "%s/everserve-entry", b ? b : "build");
     return path;
-}
-
-static inline bool port_is_free(int port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
-
-    close(fd);
-    return rc == 0;
-}
-
-static inline int port_take(void)
-{
-    static int next;
-
-    if (!next)
-        next = 11000 + getpid() % 350 * 31;
-    for (;; next = next < 22000 ? next + 1 : 11000)
-        if (port_is_free(next) && port_is_free(next + 10000))
-            return next++;
 }
 
 /* Runs a shell command; its output, without the last newline, stays until the next. */

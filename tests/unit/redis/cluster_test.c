@@ -193,7 +193,7 @@ static void t07_all_move_and_nobody_fails_over(void **state)
     for (size_t i = 0; i < lab.n; i++)
         lab_kill(&lab, i);
     for (size_t i = 0; i < lab.n; i++)
-        lab_launch(&lab, i, lab_free_port());
+        lab_launch(&lab, i, port_take());
     assert_true(lab_all_up(&lab));
     if (!lab_heal(&lab, 40, true))
         fail_msg("%s", lab.error);
@@ -245,7 +245,7 @@ static void a_new_pod_takes_the_place_of_a_lost_master(void **state)
     memcpy(lost, lab.views[0].id, sizeof(lost));
     lab_kill(&lab, 0);
     lab_wipe(&lab, 0);
-    lab_launch(&lab, 0, lab_free_port());
+    lab_launch(&lab, 0, port_take());
     if (!lab_heal(&lab, 40, true))
         fail_msg("%s", lab.error);
     assert_string_not_equal(lab.views[0].id, lost);

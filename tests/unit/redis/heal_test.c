@@ -409,7 +409,7 @@ static void a_lost_shard_is_served_empty_with_consent(void **state)
         lab_wipe(&lab, i);
     }
     for (size_t i = 0; i < 4; i += 3)
-        lab_launch(&lab, i, lab_free_port());
+        lab_launch(&lab, i, port_take());
     assert_true(lab_all_up(&lab));
     heal_until(is_refused, 60);
     assert_non_null(strstr(step.reason, "spec.redis.acceptDataLossForSlots: \"0-5460\""));

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../ports.h"
 #include "base/mem.h"
 #include "redis/apply.h"
 #include "slots/form.h"
@@ -54,29 +55,6 @@ struct lab {
 static inline bool lab_has_redis(void)
 {
     return system("command -v redis-server >/dev/null && command -v redis-cli >/dev/null") == 0;
-}
-
-static inline bool lab_is_free(int port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
-
-    rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
-    close(fd);
-    return rc == 0;
-}
-
-/* The bus listens on port + 10000: both must be free, and below the ports that clients get. */
-static inline uint16_t lab_free_port(void)
-{
-    static int next;
-
-    if (!next)
-        next = 11000 + getpid() % 350 * 31;
-    for (;; next = next < 22000 ? next + 1 : 11000)
-        if (lab_is_free(next) && lab_is_free(next + 10000))
-            return (uint16_t)next++;
 }
 
 static inline void lab_exec(const struct lab *l, size_t i)
@@ -179,7 +157,7 @@ static inline void lab_start(struct lab *l, int shards, int replicas, const char
     for (size_t i = 0; i < l->n; i++) {
         snprintf(l->pods[i], sizeof(l->pods[i]), "redis-%zu", i);
         l->members[i] = (struct member){ .pod = l->pods[i], .ip = "127.0.0.1", .ready = true };
-        lab_launch(l, i, lab_free_port());
+        lab_launch(l, i, port_take());
     }
 }
 

@@ -182,7 +182,7 @@ static void nobody_listens(void **state)
 {
     (void)state;
 
-    port = lab_free_port();
+    port = port_take();
     probe(NULL);
     assert_true(views[0].refused);
     assert_string_equal(views[0].error, "Connection refused");
