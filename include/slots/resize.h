@@ -49,7 +49,8 @@ int resize_plan_parse(const cJSON *json, struct resize_plan *out, struct err *e)
 size_t resize_nodes_wanted(const struct resize_plan *p); /* seats at the end */
 
 /* Begins a resize, or changes what a running one wants; the owners are decided later. ERR_INVALID: impossible;
- * the message names the field and says what to do. now: of the cluster as formed; running: NULL or the plan. */
+ * the message names the field and says what to do. now: of the cluster as formed; running: NULL or the plan.
+ * Seats of a running one whose pods never came are given up when they are not wanted any more. */
 int resize_begin(int shards, int replicas, const struct form_plan *now, const struct resize_plan *running,
                  int64_t wall_ms, struct resize_plan *out, struct err *e) MUST_USE;
 

@@ -129,10 +129,11 @@ static struct member member_of(const char *service, size_t ordinal, const struct
     return m;
 }
 
-/* A node that a resize adds is expected once its pod has an address, or when it was there before. */
+/* A node that a resize adds is expected once its pod has an address, or when it was there before; one that is to leave
+ * again only once it runs: nobody waits for a pod without an image that is not wanted any more. */
 static bool is_unborn(const struct member *m, const struct resize_plan *r)
 {
-    return r->shards && m->reserved && !m->id && str_empty(m->ip);
+    return r->shards && m->reserved && !m->id && (str_empty(m->ip) || (m->leaving && !m->ready));
 }
 
 static void expect(struct expected *out, const struct resize_plan *r, int shards, size_t n_seats)

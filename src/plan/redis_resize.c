@@ -8,7 +8,7 @@
 #include "redis_migrate.h"
 #include "slots/resize.h"
 
-enum { PROGRESS_MS = 1000 };
+enum { PROGRESS_MS = 1000, STUCK_MS = 5 * 60 * 1000 };
 
 /* What the cluster is, or is on its way to. */
 static bool is_as_wanted(const struct redis_outcome *r, const struct isvc_redis *want)
@@ -169,6 +169,37 @@ static void carry_on(struct walk *w, struct resize_step *s)
     walk_redis_step(w, &s->commands, resize_action_name(s->action), s->again_ms);
 }
 
+/* The first pod of those that stay which gets nowhere; NULL: none. */
+static const struct pod *stuck_pod(const struct walk *w)
+{
+    const struct form_plan *plan = &w->p->redis.plan;
+    size_t wanted = resize_nodes_wanted(&w->p->redis.resize);
+
+    for (size_t i = 0; i < plan->n_seats && i < wanted; i++) {
+        const struct pod *p = walk_redis_pod(w->o, plan->seats[i].pod);
+
+        if (p && !p->ready && !p->deleting && p->waiting[0] && !str_eq(p->waiting, "ContainerCreating") &&
+            !str_eq(p->waiting, "PodInitializing"))
+            return p;
+    }
+    return NULL;
+}
+
+/* A size may be more than the nodes can hold. An autoscaler of nodes may bring more, so it counts as stalled only later. */
+static enum verdict_of_rule say_waiting(struct walk *w, const char *reason)
+{
+    const struct resize_plan *z = &w->p->redis.resize;
+    const struct pod *p = stuck_pod(w);
+
+    if (!p)
+        return walk_say(w, RULE_HOLD, "RedisMigrating", "%s", reason);
+    snprintf(w->p->redis.reason, sizeof(w->p->redis.reason),
+             "pod %.60s: %s%s%.90s; wait, or set spec.redis back to shards %d, replicasPerShard %d", p->name, p->waiting,
+             p->message[0] ? ": " : "", p->message, z->from_shards, z->from_replicas);
+    return (w->o->wall_ms - p->created_ms > STUCK_MS ? walk_stall : walk_say)(w, RULE_HOLD, "RedisResizeWaiting", "%s",
+                                                                             w->p->redis.reason);
+}
+
 static enum verdict_of_rule step(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;
@@ -189,6 +220,8 @@ static enum verdict_of_rule step(struct walk *w)
         how = walk_stall(w, RULE_HOLD, "RedisResizeRefused", "%s", s.reason);
     else if (r->moving.conflict_slot)
         how = conflict(w);
+    else if (s.action == RESIZE_WAIT)
+        how = say_waiting(w, s.reason);
     else
         how = walk_say(w, RULE_HOLD, "RedisMigrating", "%s", s.reason);
     carry_on(w, &s);

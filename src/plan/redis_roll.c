@@ -35,7 +35,7 @@ enum verdict_of_rule rule_redis_image(struct walk *w)
     return walk_stall(w, RULE_HOLD, "RedisImageRefused", "spec.redis.image %.60s: %.140s", w->o->svc->redis.image, e.msg);
 }
 
-static const struct pod *pod_of(const struct observed *o, const char *name)
+const struct pod *walk_redis_pod(const struct observed *o, const char *name)
 {
     for (size_t i = 0; i < o->n_pods; i++)
         if (o->pods[i].of_redis && str_eq(o->pods[i].name, name))
@@ -49,7 +49,7 @@ static struct roll_pod *pods_of_members(const struct walk *w)
     struct roll_pod *pods = xcalloc(x->n_members, sizeof(*pods));
 
     for (size_t i = 0; i < x->n_members; i++) {
-        const struct pod *p = pod_of(w->o, x->members[i].pod);
+        const struct pod *p = walk_redis_pod(w->o, x->members[i].pod);
 
         pods[i] = p ? (struct roll_pod){ true, p->running, p->ready, p->deleting, p->uid, p->waiting,
                                        p->restarts }

@@ -57,6 +57,9 @@ bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /*
 /* The spec wants something that the cluster may not offer: is it there? When not, it is asked for sooner. */
 bool walk_has(struct walk *w, enum capability what); /* plan.c */
 
+/* The Redis pod of this name; NULL: there is none. redis_roll.c */
+const struct pod *walk_redis_pod(const struct observed *o, const char *name);
+
 /* What the PodDisruptionBudget of Redis should say. */
 bool budget_allows(const struct walk *w); /* budget.c */
 

@@ -57,10 +57,19 @@ static bool rule_epochs(struct resize *z)
                                                  z->out->commands.n);
 }
 
+static bool wait_for_pods(struct resize *z, size_t n, size_t of)
+{
+    return resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting for %zu of %zu pods", n, of);
+}
+
+/* Who is to leave need not come first. */
 static bool rule_pods(struct resize *z)
 {
-    return z->m.n < z->plan->nodes && resize_stop(z, RESIZE_WAIT, RESIZE_WAIT_MS, "waiting for %zu of %zu pods",
-                                                  z->plan->nodes - z->m.n, z->plan->nodes);
+    size_t staying = 0, wanted = resize_nodes_wanted(z->plan);
+
+    for (size_t i = 0; i < z->m.n; i++)
+        staying += !resize_is_leaving(z, i);
+    return staying < wanted && wait_for_pods(z, wanted - staying, z->plan->nodes);
 }
 
 static bool record(struct resize *z, struct resize_plan *next, const char *what)
@@ -76,6 +85,10 @@ static bool more_nodes(struct resize *z, const struct err *e)
     struct resize_plan next = resize_plan_copy(z->plan);
     size_t from = (size_t)z->plan->from_shards * (1 + (size_t)z->plan->from_replicas), wanted = resize_nodes_wanted(z->plan);
 
+    if (z->m.n < z->plan->nodes) { /* asked for already */
+        resize_plan_done(&next);
+        return wait_for_pods(z, z->plan->nodes - z->m.n, z->plan->nodes);
+    }
     if (next.nodes >= 2 * (wanted > from ? wanted : from) || next.nodes >= RESIZE_NODES_MAX) {
         resize_plan_done(&next);
         return resize_stop(z, RESIZE_REFUSE, RESIZE_LATER_MS,

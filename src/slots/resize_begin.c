@@ -5,6 +5,16 @@
 #include "base/str.h"
 #include "slots/resize.h"
 
+/* Seats that somebody was seen on: ids are durable before a node is introduced to anybody, so who has none is known to nobody. */
+static size_t seats_taken(const struct form_plan *now)
+{
+    size_t n = now->n_seats;
+
+    while (n && !now->seats[n - 1].id[0])
+        n--;
+    return n;
+}
+
 int resize_begin(int shards, int replicas, const struct form_plan *now, const struct resize_plan *running,
                  int64_t wall_ms, struct resize_plan *out, struct err *e)
 {
@@ -22,7 +32,7 @@ int resize_begin(int shards, int replicas, const struct form_plan *now, const st
     if (running && running->shards) {
         p.from_shards = running->from_shards;
         p.from_replicas = running->replicas < running->from_replicas ? running->replicas : running->from_replicas;
-        p.nodes = running->nodes;
+        p.nodes = seats_taken(now);
         p.to_move = running->to_move;
         p.since_wall_ms = running->since_wall_ms;
     }

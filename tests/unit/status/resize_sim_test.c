@@ -265,7 +265,13 @@ static void to_and_fro(void **state)
         change(stage, &ways[i], ways[i].name);
 }
 
-/* Another size is wanted at any moment. */
+static void make_room(struct stage *s, int pods)
+{
+    s->room = pods;
+    w_scale(&s->redis, pods_with_room(s));
+}
+
+/* Another size is wanted at any moment, and at times there is no room for it. */
 static void minds_are_changed(void **state)
 {
     static const int sizes[][2] = { { 3, 1 }, { 6, 1 }, { 4, 1 }, { 3, 2 }, { 5, 1 }, { 3, 0 }, { 4, 2 } };
@@ -278,11 +284,13 @@ static void minds_are_changed(void **state)
             const int *size = sizes[w_rand(&stage->redis, COUNT(sizes))];
 
             want(stage, size[0], size[1]);
+            make_room(stage, i % 2 ? stage->redis.n_pods + (int)w_rand(&stage->redis, 4) : 0);
             for (int k = (int)w_rand(&stage->redis, 120); k > 0; k--) {
                 one_pass(stage);
                 check_data(stage);
             }
         }
+        make_room(stage, 0);
         run_until_ready(stage, "many minds");
         check_end(stage, "many minds");
     }

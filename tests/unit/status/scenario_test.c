@@ -185,6 +185,12 @@ static void do_hide(struct stage *s, const char *arg)
     s->redis.hidden[pod_named(s, arg)] = true;
 }
 
+static void do_room(struct stage *s, const char *arg)
+{
+    s->room = atoi(arg);
+    w_scale(&s->redis, pods_with_room(s));
+}
+
 static void do_seen(struct stage *s, const char *arg)
 {
     s->redis.hidden[pod_named(s, arg)] = false;
@@ -227,7 +233,7 @@ static const struct word {
     { "drift", do_drift },   { "vanish", do_vanish },     { "foreign", do_foreign }, { "scale", do_scale },
     { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
-    { "seen", do_seen },     { "restart", do_restart },   { "delete", do_delete }, { "show", do_show },
+    { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "delete", do_delete }, { "show", do_show },
 };
 
 /* --- the player --- */

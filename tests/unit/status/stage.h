@@ -46,6 +46,7 @@ struct stage {
         char revision[REVISION_SIZE];
     } made[W_PODS];
     bool image_is_missing;
+    int room;                  /* so many Redis pods find a node; 0: all */
     struct member *members;
     struct node_view *views;
     struct observed o;
@@ -81,6 +82,29 @@ static inline void observe_revisions(struct stage *s)
     r->template = s->kept_template;
 }
 
+/* Pods behind those that run, which no node takes. */
+static inline size_t observe_pending(struct stage *s)
+{
+    size_t n = 0;
+
+    for (int i = s->redis.n_pods; s->room && i < s->rec[CHILD_REDIS_STATEFULSET].spec_replicas && i < W_PODS; i++, n++) {
+        struct pod *p = &s->pods[i];
+
+        free(p->name);
+        *p = (struct pod){ .name = xasprintf("fraud-redis-%d", i), .of_redis = true, .created_ms = s->o.wall_ms - 1000 };
+        snprintf(p->waiting, sizeof(p->waiting), "Unschedulable");
+        snprintf(p->message, sizeof(p->message), "0/%d nodes are available: insufficient memory", s->room);
+    }
+    return n;
+}
+
+static inline int pods_with_room(const struct stage *s)
+{
+    int n = s->rec[CHILD_REDIS_STATEFULSET].spec_replicas;
+
+    return s->room && n > s->room ? s->room : n;
+}
+
 static inline void observe_redis(struct stage *s)
 {
     struct redis_seen *r = &s->o.redis;
@@ -100,7 +124,7 @@ static inline void observe_redis(struct stage *s)
         snprintf(s->hosts[i].name, sizeof(s->hosts[i].name), "n%d", i);
     }
     s->o.pods = s->pods;
-    s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods : 0;
+    s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods + observe_pending(s) : 0;
     s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
     members_locate(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->hosts, s->o.n_pods);
     members_mark_roll(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->o.child[CHILD_REDIS_STATEFULSET],
@@ -219,7 +243,7 @@ static inline void apply(struct stage *s, const struct action *a)
         s->pods_run = true;
         s->redis.pieces = s->pieces ? s->pieces : s->redis.shards;
     } else if (a->child == CHILD_REDIS_STATEFULSET && s->rec[a->child].spec_replicas > 0) {
-        w_scale(&s->redis, s->rec[a->child].spec_replicas);
+        w_scale(&s->redis, pods_with_room(s));
     }
 }
 
