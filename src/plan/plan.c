@@ -12,13 +12,6 @@ static enum verdict_of_rule rule_deleted(struct walk *w)
     return walk_say(w, RULE_STOP, "Deleting", "the resource is being deleted; its children go with it");
 }
 
-static enum verdict_of_rule rule_paused(struct walk *w)
-{
-    if (!w->o->paused)
-        return RULE_PASS;
-    return walk_say(w, RULE_STOP, "Paused", "spec.managementPolicy is Paused: nothing is changed");
-}
-
 static enum verdict_of_rule rule_spec(struct walk *w)
 {
     if (w->o->svc)
@@ -28,7 +21,7 @@ static enum verdict_of_rule rule_spec(struct walk *w)
     return walk_stall(w, RULE_STOP, "InvalidSpec", "%s", w->o->spec_err.msg);
 }
 
-/* Mending Redis comes before the spec is judged: a bad spec must not block it. The gate comes
+/* Mending Redis, and what is half done there, comes before the spec is judged: a bad spec must not block it. The gate comes
  * before the children, because it decides what they may say about numbers. */
 static const struct rule {
     const char *name;
@@ -36,6 +29,7 @@ static const struct rule {
 } rules[] = {
     { "deleted", rule_deleted },           { "paused", rule_paused },       { "redis-mend", rule_redis_mend },
     { "redis-drain", rule_redis_drain },
+    { "redis-resume", rule_redis_resume },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
     { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, { "redis-entry", rule_redis_entry },
     { "redis-backup", rule_redis_backup },

@@ -200,6 +200,17 @@ static enum verdict_of_rule say_waiting(struct walk *w, const char *reason)
                                                                              w->p->redis.reason);
 }
 
+/* Taking nodes away cannot be taken back: not while nobody can read what is wanted. */
+static void stay_for_spec(const struct walk *w, struct resize_step *s)
+{
+    if (w->o->svc || s->action != RESIZE_RECORD || !s->next.forgetting || w->p->redis.resize.forgetting)
+        return;
+    resize_plan_done(&s->next);
+    s->action = RESIZE_WAIT;
+    s->again_ms = PROBE_HEALTHY_MS;
+    snprintf(s->reason, sizeof(s->reason), "the nodes that leave stay until the spec can be read");
+}
+
 static enum verdict_of_rule step(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;
@@ -211,6 +222,7 @@ static enum verdict_of_rule step(struct walk *w)
     resize_step(&seen->expected, seen->views, &r->verdict, &r->resize, migrate_pace(w), &s);
     if (migrate_is_stuck(w, &s))
         resize_step_cancel(&seen->expected, seen->views, &s);
+    stay_for_spec(w, &s);
     show_progress(w, &s);
     if (s.n_moves || s.jobs_run || s.action == RESIZE_MIGRATE) /* numbers once a second: each is a write of the status */
         snprintf(s.reason, sizeof(s.reason), "moving slots: %d %% are where they belong%s%.120s", r->progress.percent,
@@ -250,4 +262,19 @@ enum verdict_of_rule rule_redis_resize(struct walk *w)
         return walk_say(w, RULE_HOLD, "RedisMigrating", "%s", r->reason);
     }
     return step(w);
+}
+
+/* A spec that cannot be read says nothing against what it asked for while it could: half moved slots and nodes without
+ * a role are no state to wait in. What is wrong is said by the rule about the spec. */
+enum verdict_of_rule rule_redis_resume(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+
+    if (w->o->svc || !r->resize.shards || !r->bootstrapped)
+        return RULE_PASS;
+    if (!r->judged || r->mending)
+        show_migrating(r, NULL);
+    else
+        (void)step(w);
+    return RULE_PASS;
 }

@@ -79,9 +79,11 @@ int32_t drain_surge(struct walk *w, int32_t wanted);
 /* The same where an autoscaler has the number: returns what is wanted without the surge. */
 int32_t drain_autoscaled(struct walk *w, const struct record *dep);
 
+enum verdict_of_rule rule_paused(struct walk *w);       /* paused.c */
 enum verdict_of_rule rule_redis_mend(struct walk *w);   /* redis.c */
 enum verdict_of_rule rule_redis_drain(struct walk *w);  /* redis_roles.c: what cannot wait, also beside a bad spec */
 enum verdict_of_rule rule_redis_roles(struct walk *w);  /* redis_roles.c */
+enum verdict_of_rule rule_redis_resume(struct walk *w); /* redis_resize.c: a resize that runs, beside a bad spec */
 enum verdict_of_rule rule_redis_resize(struct walk *w); /* redis_resize.c */
 /* What was put into the Secret has reached the files of every pod by now. */
 bool walk_files_have_followed(const struct walk *w); /* redis_secret.c */

@@ -205,6 +205,16 @@ static void do_restart(struct stage *s, const char *arg)
     s->knows_password = s->exists[CHILD_REDIS_SECRET];
 }
 
+static void do_crash(struct stage *s, const char *arg)
+{
+    s->may_send = atoi(arg);
+    pass(s);
+    forget(s);
+    s->may_send = INT32_MAX;
+    s->died = false;
+    do_restart(s, arg);
+}
+
 static void do_delete(struct stage *s, const char *arg)
 {
     (void)arg;
@@ -233,7 +243,7 @@ static const struct word {
     { "drift", do_drift },   { "vanish", do_vanish },     { "foreign", do_foreign }, { "scale", do_scale },
     { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
-    { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "delete", do_delete }, { "show", do_show },
+    { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
 };
 
 /* --- the player --- */
