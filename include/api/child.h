@@ -20,6 +20,9 @@ enum child {
     CHILD_CANARY_SERVICE, /* its own, where a route divides the requests */
     CHILD_ROUTE,
     CHILD_MODEL_CLAIM,
+    CHILD_SCALEDOBJECT, /* KEDA's, instead of CHILD_HPA */
+    CHILD_VPA,
+    CHILD_HEADROOM, /* the Deployment of placeholders */
     CHILD_REDIS_SECRET,
     CHILD_REDIS_CONFIGMAP,
     CHILD_REDIS_SERVICE,
@@ -48,6 +51,7 @@ extern const struct child_type child_types[N_CHILDREN];
 
 #define CHILD_BACKUP_SUFFIX "-redis-backup"
 #define CHILD_CANARY_SUFFIX "-canary"
+#define CHILD_HEADROOM_SUFFIX "-headroom"
 
 #define API_GROUP "serving.everserve.dev"
 #define API_VERSION "serving.everserve.dev/v1alpha1"

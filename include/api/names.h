@@ -22,6 +22,7 @@
 #define NAME_CANARY "inferenceservice-canary" /* ... and have this LABEL_NAME */
 #define LABEL_REVISION "serving.everserve.dev/revision" /* of the canary's pods: whose template theirs is */
 #define COMPONENT_REDIS "redis"
+#define COMPONENT_HEADROOM "headroom"
 
 enum { REDIS_PORT = 6379, REDIS_BUS_PORT = 16379, REDIS_NODE_TIMEOUT_MS = 5000 };
 

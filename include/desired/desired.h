@@ -29,6 +29,7 @@ struct desired_input {
     int32_t redis_nodes;        /* replicas of the StatefulSet */
     const char *redis_entrypoint; /* the image that brings the start fence */
     const char *model_fetcher;    /* the image that downloads models */
+    const char *headroom_image;   /* the image that placeholders run */
     bool redis_formed;            /* there is something to be saved, and nothing is to be restored any more */
     const char *redis_backup;     /* name of the backup that is to be taken now; NULL: none */
     const cJSON *template;        /* of the serving pods, lent (desired/revision.h); NULL: as the spec says */

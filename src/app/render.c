@@ -47,7 +47,7 @@ static void print_children(const struct isvc *s, const struct options *o)
     struct desired_input in = desired_input_default(s);
 
     if (!str_empty(o->image))
-        in.redis_entrypoint = in.model_fetcher = o->image;
+        in.redis_entrypoint = in.model_fetcher = in.headroom_image = o->image;
     for (int c = 0; c < N_CHILDREN; c++) {
         AUTO_JSON cJSON *manifest = desired_child((enum child)c, s, &in);
 

@@ -188,6 +188,10 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     read_backup(child, obj, out);
     if (child == CHILD_DEPLOYMENT)
         read_deployment(obj, out);
+    if (child == CHILD_SCALEDOBJECT) {
+        out->min_replicas = get_i32(obj, "spec.minReplicaCount", -1);
+        out->max_replicas = get_i32(obj, "spec.maxReplicaCount", -1);
+    }
     if (child == CHILD_HPA) {
         out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False");
         out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");

@@ -22,6 +22,9 @@ cJSON *build_pdb(const struct isvc *s, const struct desired_input *in);
 cJSON *build_canary(const struct isvc *s, const struct desired_input *in);
 cJSON *build_canary_service(const struct isvc *s, const struct desired_input *in);
 cJSON *build_route(const struct isvc *s, const struct desired_input *in);
+cJSON *build_scaledobject(const struct isvc *s, const struct desired_input *in);
+cJSON *build_vpa(const struct isvc *s, const struct desired_input *in);
+cJSON *build_headroom(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_secret(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_configmap(const struct isvc *s, const struct desired_input *in);
 cJSON *build_redis_service(const struct isvc *s, const struct desired_input *in);
@@ -81,6 +84,10 @@ void build_redis_tls_volume(cJSON *volumes, const char *secret); /* redis_statef
 const char *build_persistence(const struct isvc_redis *r); /* "AppendOnly": as the spec and that program spell it */
 void build_redis_restore(const struct isvc *s, const struct desired_input *in, cJSON *pod); /* redis_backup.c */
 void build_redis_security(cJSON *pod); /* redis_statefulset.c */
+
+/* What an autoscaler of whatever kind scales; and o.behavior as the spec has it, without steps down when hold_down. hpa.c */
+void build_scale_target(cJSON *target, const struct isvc *s);
+void build_behavior(cJSON *o, const struct isvc *s, bool hold_down);
 
 /* Does this cluster speak TLS? What its Secret holds decides; the spec only before there is one. */
 bool build_uses_tls(const struct isvc *s, const struct desired_input *in);

@@ -12,6 +12,9 @@ static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct de
     [CHILD_CANARY_SERVICE] = build_canary_service,
     [CHILD_ROUTE] = build_route,
     [CHILD_MODEL_CLAIM] = build_model_claim,
+    [CHILD_SCALEDOBJECT] = build_scaledobject,
+    [CHILD_VPA] = build_vpa,
+    [CHILD_HEADROOM] = build_headroom,
     [CHILD_REDIS_SECRET] = build_redis_secret,
     [CHILD_REDIS_CONFIGMAP] = build_redis_configmap,
     [CHILD_REDIS_SERVICE] = build_redis_service,
@@ -49,6 +52,7 @@ struct desired_input desired_input_default(const struct isvc *s)
         .redis_nodes = s->redis.nodes,
         .redis_entrypoint = EVERSERVE_IMAGE,
         .model_fetcher = EVERSERVE_IMAGE,
+        .headroom_image = EVERSERVE_IMAGE,
         .redis_formed = true,
         .redis_keys = s->redis.tls_secret ? &with_tls : &plain,
     };

@@ -34,10 +34,11 @@ static void add_resource_metric(cJSON *metric, const struct isvc *s, const char 
 
 static void add_pods_metric(cJSON *metric, const struct isvc *s, const char *name)
 {
+    const char *gpu = json_get_str(s->predictor.spec, "gpuMetric");
     cJSON *pods = json_obj(metric, "pods");
 
     json_str(metric, "type", "Pods");
-    json_str(json_obj(pods, "metric"), "name", str_eq(name, "gpu") ? GPU_METRIC : name);
+    json_str(json_obj(pods, "metric"), "name", str_eq(name, "gpu") ? gpu ? gpu : GPU_METRIC : name);
     put_target(json_obj(pods, "target"), s, true, GPU_PERCENT);
 }
 
@@ -73,28 +74,34 @@ static void add_metrics(cJSON *spec, const struct isvc *s)
 }
 
 /* The autoscaler stays the only writer of replicas; its own switch keeps it from scaling down. */
-static void add_behavior(cJSON *spec, const struct isvc *s, bool hold_down)
+void build_behavior(cJSON *spec, const struct isvc *s, bool hold_down)
 {
     json_put_dup(spec, "behavior", json_at(s->predictor.spec, "autoScaling.behavior"));
+    build_canonical_member(json_at(spec, "behavior.scaleUp"), "tolerance");
+    build_canonical_member(json_at(spec, "behavior.scaleDown"), "tolerance");
     if (hold_down)
         json_str(json_obj(json_obj(spec, "behavior"), "scaleDown"), "selectPolicy", "Disabled");
 }
 
-cJSON *build_hpa(const struct isvc *s, const struct desired_input *in)
+void build_scale_target(cJSON *target, const struct isvc *s)
 {
-    cJSON *o, *spec, *target;
-
-    if (!s->predictor.autoscaled)
-        return NULL;
-    o = build_child(CHILD_HPA, s);
-    spec = json_obj(o, "spec");
-    target = json_obj(spec, "scaleTargetRef");
     json_str(target, "apiVersion", child_types[CHILD_DEPLOYMENT].api_version);
     json_str(target, "kind", child_types[CHILD_DEPLOYMENT].kind);
     json_str(target, "name", s->name);
+}
+
+cJSON *build_hpa(const struct isvc *s, const struct desired_input *in)
+{
+    cJSON *o, *spec;
+
+    if (!s->predictor.autoscaled || s->predictor.keda)
+        return NULL;
+    o = build_child(CHILD_HPA, s);
+    spec = json_obj(o, "spec");
+    build_scale_target(json_obj(spec, "scaleTargetRef"), s);
     json_int(spec, "minReplicas", in->hpa_min);
     json_int(spec, "maxReplicas", in->hpa_max);
     add_metrics(spec, s);
-    add_behavior(spec, s, in->hold_down);
+    build_behavior(spec, s, in->hold_down);
     return o;
 }

@@ -19,6 +19,7 @@ static bool is_ours(const char *key)
     static const char *const ours[] = {
         "minReplicas",        "maxReplicas",         "scaleMetric", "scaleTarget", "scaleMetricType", "autoScaling",
         "deploymentStrategy", "podDisruptionBudget", "labels",      "annotations", "accelerator",     "model",
+        "gpuMetric",          "verticalScaling",     "headroom",
     };
 
     for (size_t i = 0; i < COUNT(ours); i++)

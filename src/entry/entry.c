@@ -1,11 +1,24 @@
 #include "entry.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+
+/* A placeholder: takes room, and gives it back when it is told to. */
+static int entry_pause(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    signal(SIGTERM, SIG_DFL);
+    for (;;)
+        (void)pause();
+    return 0;
+}
 
 static const struct subcommand {
     const char *name;
@@ -15,6 +28,7 @@ static const struct subcommand {
     { "install", entry_install, "DIR: copy this program to DIR/entry" },
     { "fence", entry_fence, "[OPTIONS] -- COMMAND: become COMMAND when that cannot cost a key" },
     { "backup", entry_backup, "[OPTIONS]: save every shard of a cluster into a folder" },
+    { "pause", entry_pause, "take room, and do nothing" },
     { "restore", entry_restore, "[OPTIONS]: put one shard of a backup where a new server starts with it" },
 };
 

@@ -192,13 +192,15 @@ static void every_child_is_ours_by_name_and_label(void **state)
     struct isvc s;
     (void)state;
 
-    decode(HEAD "spec: { predictor: { maxReplicas: 3, model: { storage: { size: 1Gi } }, containers: [{ image: m }] }, "
+    decode(HEAD "spec: { predictor: { maxReplicas: 3, model: { storage: { size: 1Gi } }, "
+                "verticalScaling: {}, headroom: { replicas: 1 }, containers: [{ image: m }] }, "
                 "rollout: { canary: { replicas: 1, route: { parentRefs: [{ name: web }] } } }, "
                 "redis: { backup: { schedule: '@daily', storage: { size: 1Gi } } } }", &s);
     in = desired_input_default(&s);
     in.redis_backup = "now";
     in.canary_replicas = 1;
     for (int c = 0; c < N_CHILDREN; c++) {
+        s.predictor.keda = c == CHILD_SCALEDOBJECT ? s.predictor.spec : NULL; /* it or the autoscaler */
         AUTO_JSON cJSON *child = desired_child((enum child)c, &s, &in);
         const cJSON *labels = json_at(child, "metadata.labels");
 
