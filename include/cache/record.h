@@ -42,12 +42,14 @@ struct record {
     bool init_owns_replicas;   /* API_MANAGER_INIT owns spec.replicas */
     bool deadline_exceeded;    /* Deployment: Progressing is False */
     bool scale_down_disabled;  /* autoscaler: behavior.scaleDown.selectPolicy Disabled */
-    bool hpa_limited_by_failure; /* autoscaler: ScalingActive is False */
+    bool hpa_limited_by_failure; /* autoscaler: ScalingActive is False, and not for having been scaled to 0 */
+    bool hpa_sees;             /* autoscaler: ScalingActive is True */
     bool is_stale;             /* not seen yet in the running list */
     bool job_complete, job_failed; /* a backup's Job */
     int32_t due_min;           /* CronJob: when the last backup was due, in minutes since 1970 */
     int64_t done_ms;           /* CronJob, Job: when a backup was complete; 0: never */
-    char mark[32];             /* annotation serving.everserve.dev/backup: its name; "" */
+    char mark[32];             /* Job: annotation serving.everserve.dev/backup, its name; autoscaler: why it is blind;
+                                * Headroom: why its pods are not made; "" */
     char other_manager[32];    /* the last manager that is not ours and wrote spec: for messages */
 };
 

@@ -82,6 +82,13 @@ struct frozen {
     bool settling; /* spec.replicas is not ours again yet: the autoscaler may have had a last word */
 };
 
+/* What ran when the autoscaler went blind: it stays until the autoscaler has read its metrics for some minutes. */
+struct scaling_floor {
+    int32_t replicas;        /* 0: none */
+    int64_t seeing_since_ms; /* wall; 0: it is still blind, or has not said yet that it is not */
+    bool blind;              /* now; not in the status */
+};
+
 /* What people put into the Secrets that the spec names. Owned by whoever reads them. */
 struct given {
     bool known;            /* they were looked at */

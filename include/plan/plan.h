@@ -144,6 +144,8 @@ struct plan {
     struct redis_outcome redis;
     struct gate_result gate;
     struct frozen frozen;
+    struct scaling_floor floor;
+    struct entrypoint headroom; /* to be written to status; image "": there is none */
     struct entrypoint fetcher; /* of models: to be written to status */
     struct drain drain;
     struct replacing replacing;

@@ -168,6 +168,17 @@ static void read_deployment(const cJSON *obj, struct record *out)
     out->credentials = credentials_of(obj);
 }
 
+static void read_autoscaler(const cJSON *obj, struct record *out)
+{
+    const char *why = json_get_str(condition_of(obj, "ScalingActive"), "reason");
+
+    out->hpa_sees = condition_is(obj, "ScalingActive", "True");
+    out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False") && !str_eq(why, "ScalingDisabled");
+    if (out->hpa_limited_by_failure)
+        copy_cut(out->mark, sizeof(out->mark), why);
+    out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");
+}
+
 bool record_from(enum child child, const cJSON *obj, struct record *out)
 {
     const char *uid = json_get_str(obj, "metadata.uid");
@@ -192,10 +203,10 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
         out->min_replicas = get_i32(obj, "spec.minReplicaCount", -1);
         out->max_replicas = get_i32(obj, "spec.maxReplicaCount", -1);
     }
-    if (child == CHILD_HPA) {
-        out->hpa_limited_by_failure = condition_is(obj, "ScalingActive", "False");
-        out->scale_down_disabled = str_eq(json_get_str(obj, "spec.behavior.scaleDown.selectPolicy"), "Disabled");
-    }
+    if (child == CHILD_HEADROOM && condition_is(obj, "ReplicaFailure", "True"))
+        copy_cut(out->mark, sizeof(out->mark), json_get_str(condition_of(obj, "ReplicaFailure"), "reason"));
+    if (child == CHILD_HPA)
+        read_autoscaler(obj, out);
     return true;
 }
 
@@ -355,7 +366,7 @@ bool record_differs(const struct record *a, const struct record *b)
            a->desired_replicas != b->desired_replicas || a->is_ours != b->is_ours || a->deleting != b->deleting ||
            a->owns_replicas != b->owns_replicas || a->init_owns_replicas != b->init_owns_replicas ||
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
-           a->hpa_limited_by_failure != b->hpa_limited_by_failure ||
+           a->hpa_limited_by_failure != b->hpa_limited_by_failure || a->hpa_sees != b->hpa_sees ||
            a->credentials != b->credentials || a->revision_no != b->revision_no || strcmp(a->update_revision, b->update_revision) != 0 ||
            a->claim_bytes != b->claim_bytes;
 }

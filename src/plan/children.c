@@ -72,21 +72,35 @@ static enum verdict_of_rule wanted(struct walk *w, enum child c, const struct re
     return RULE_PASS;
 }
 
+/* Replicas are handed over first, and the other kind of autoscaler goes first: two writers would fight. What scales now
+ * goes on where its successor cannot be made. */
+static bool must_not_scale_yet(const struct walk *w, enum child c, const struct record *dep)
+{
+    const struct isvc_predictor *p = &w->o->svc->predictor;
+    enum child wanted = p->keda ? CHILD_SCALEDOBJECT : CHILD_HPA, other = p->keda ? CHILD_HPA : CHILD_SCALEDOBJECT;
+
+    if (!p->autoscaled)
+        return false;
+    if (c != wanted)
+        return !capabilities_have(&w->o->caps, child_types[wanted].needs);
+    return !dep || dep->owns_replicas || record_is_ours(w->o->child[other], w->o->uid);
+}
+
 /* Children that must not be touched in this pass. */
 static bool is_left_alone(const struct walk *w, enum child c)
 {
     const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
 
-    if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0)
-        return true; /* held by the gate */
+    if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0 && w->p->gate.held_up)
+        return true;
     if (c == CHILD_DEPLOYMENT && dep && w->leave_deployment)
         return true;
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */
     if (c == CHILD_MODEL_CLAIM && !json_has(w->o->svc->predictor.spec, "model.storage"))
         return true; /* pods of the version before may read from it; it goes with the resource */
-    if (c == CHILD_HPA && w->o->svc->predictor.autoscaled && (!dep || dep->owns_replicas))
-        return true; /* replicas are handed over first: two writers would fight */
+    if ((c == CHILD_HPA || c == CHILD_SCALEDOBJECT) && must_not_scale_yet(w, c, dep))
+        return true;
     if (!child_types[c].of_redis || !w->p->redis.wanted)
         return false;
     if (w->leave_redis_set && w->o->child[c] && c == CHILD_REDIS_STATEFULSET)

@@ -152,54 +152,69 @@ static void plan_fixed(struct walk *w, struct gate *g, const struct record *dep,
 }
 
 /* Created with a number; from then on the autoscaler is the only writer. But one that somebody
- * scaled to 0 is switched off, and would stay there: then the number is ours to write once more. */
-static int32_t autoscaled_replicas(struct walk *w, struct gate *g, const struct record *dep)
+ * scaled to 0 is switched off, unless it may go there itself, and would stay there: then the number is ours to
+ * write once more. Where nothing can scale, the minimum is kept by us. */
+static int32_t autoscaled_replicas(struct walk *w, struct gate *g, const struct record *dep, int32_t least)
 {
-    int32_t n;
+    bool alone = scaling_is_unmade(w) && !record_is_ours(w->o->child[CHILD_HPA], w->o->uid);
+    int32_t enough = alone ? least : least > 0, live = dep && dep->spec_replicas > 0 ? dep->spec_replicas : 0, n;
 
-    if (dep && dep->spec_replicas)
+    if (dep && live >= enough)
         return -1;
-    n = pass(w, g, "the Deployment", 0, w->o->svc->predictor.min_replicas);
-    return dep && !n ? -1 : n;
+    n = pass(w, g, "the Deployment", live, scaling_first(w, least));
+    return dep && n <= live ? -1 : n;
 }
 
-static void plan_autoscaled(struct walk *w, struct gate *g, const struct record *dep, const struct record *hpa)
+static int32_t max_of(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* From 1 to 0 goes KEDA itself, whatever its autoscaler may do. */
+static int32_t least_held(const struct walk *w, const struct record *dep, int32_t min)
+{
+    return w->in.hold_down && !min && dep && dep->spec_replicas > 0 ? 1 : min;
+}
+
+static void plan_autoscaled(struct walk *w, struct gate *g, const struct record *dep, const struct record *scaler)
 {
     const struct isvc_predictor *p = &w->o->svc->predictor;
     int32_t wanted = drain_autoscaled(w, dep), with_surge = w->surge ? w->p->drain.wanted + w->surge : 0;
-    int32_t min = with_surge > p->min_replicas ? with_surge : p->min_replicas;
-    int32_t max = min > p->max_replicas ? min : p->max_replicas;
+    int32_t least = scaling_least(w), floor = scaling_floor(w, wanted);
+    int32_t min = max_of(max_of(least, floor), with_surge);
+    int32_t max = max_of(min, p->max_replicas);
 
-    w->in.replicas = autoscaled_replicas(w, g, dep);
+    w->in.replicas = autoscaled_replicas(w, g, dep, least);
     w->in.hpa_min = min;
     w->in.hpa_max = max;
-    if (hpa && hpa->min_replicas >= 0) {
-        w->in.hpa_min = pass(w, g, "the autoscaler's minimum", hpa->min_replicas, min);
-        w->in.hpa_max = pass(w, g, "the autoscaler's maximum", hpa->max_replicas, max);
+    if (scaler && scaler->min_replicas >= 0) {
+        w->in.hpa_min = pass(w, g, "the autoscaler's minimum", scaler->min_replicas, min);
+        w->in.hpa_max = pass(w, g, "the autoscaler's maximum", scaler->max_replicas, max);
     }
-    /* bounds held one by one may cross */
-    if (w->in.hpa_max < w->in.hpa_min)
-        w->in.hpa_max = w->in.hpa_min;
     w->in.hold_down = !g->down_is_open;
     if (w->in.hold_down)
         hold_down(w, g, "the autoscaler");
-    w->p->replicas_wanted = wanted ? wanted : p->min_replicas;
+    /* the floor is what runs: it makes no pod */
+    w->in.hpa_min = max_of(least_held(w, dep, w->in.hpa_min), floor);
+    /* bounds held one by one may cross */
+    w->in.hpa_max = max_of(w->in.hpa_max, w->in.hpa_min);
+    w->p->replicas_wanted = wanted || (dep && !least) ? wanted : max_of(least, 1);
 }
 
 enum verdict_of_rule rule_gate(struct walk *w)
 {
-    const struct record *dep = w->o->child[CHILD_DEPLOYMENT], *hpa = w->o->child[CHILD_HPA];
+    const struct record *dep = w->o->child[CHILD_DEPLOYMENT], *scaler = scaling_record(w);
     struct gate g = gate_of(w);
 
-    w->p->frozen = freeze(w, dep, hpa);
+    w->p->frozen = freeze(w, dep, scaler);
     /* seats are durable before the StatefulSet follows them */
     w->in.redis_nodes = (int32_t)(w->p->redis.plan.n_seats ? w->p->redis.plan.n_seats : w->o->redis.expected.n_members);
     w->in.redis_may_disrupt = budget_allows(w);
     if (w->o->svc->predictor.autoscaled)
-        plan_autoscaled(w, &g, dep, hpa);
+        plan_autoscaled(w, &g, dep, scaler);
     else
-        plan_fixed(w, &g, dep, hpa);
-    if (w->in.replicas == 0 && !dep) {
+        plan_fixed(w, &g, dep, scaler);
+    if (w->in.replicas == 0 && !dep && w->p->gate.held_up) {
         /* nothing is there yet and a step up is held: no Deployment at all is the honest form of 0 */
         return walk_say(w, RULE_HOLD, "ScalingHeld", "%s", w->p->gate.reason);
     }

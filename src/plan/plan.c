@@ -37,9 +37,10 @@ static const struct rule {
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
     { "model", rule_model },
+    { "headroom", rule_headroom },
     { "gate", rule_gate },                 { "feasible", rule_feasible },   { "rollout", rule_rollout },
     { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
-    { "redis-ready", rule_redis_ready },
+    { "scaling", rule_scaling },           { "redis-ready", rule_redis_ready },
 };
 
 const char *plan_rule_name(size_t i)

@@ -54,6 +54,17 @@ bool walk_redis_has_room(const struct walk *w); /* redis.c */
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
 
+/* scaling.c: of the gate. What scales, as it is now: of the kind that is wanted, else of the one that still does; may be NULL. */
+const struct record *scaling_record(const struct walk *w);
+bool scaling_is_unmade(struct walk *w); /* KEDA is wanted, and not there */
+/* How low the autoscaler may go: minReplicas, but 0 only where that is possible. */
+int32_t scaling_least(struct walk *w);
+/* What stays although the autoscaler would go lower, because it was blind lately; 0: nothing. running: replicas
+ * that the load asked for. Fills p->floor. */
+int32_t scaling_floor(struct walk *w, int32_t running);
+/* How many a Deployment that is autoscaled begins with. */
+int32_t scaling_first(const struct walk *w, int32_t least);
+
 /* The spec wants something that the cluster may not offer: is it there? When not, it is asked for sooner. */
 bool walk_has(struct walk *w, enum capability what); /* plan.c */
 
@@ -106,6 +117,8 @@ const cJSON *walk_last_good(struct walk *w, bool *waits);
 void walk_fail_template(struct walk *w, const char *reason, const char *text);
 enum verdict_of_rule rule_rollout(struct walk *w);      /* rollout.c: before the children */
 enum verdict_of_rule rule_keep(struct walk *w);         /* rollout_keep.c: after them */
+enum verdict_of_rule rule_headroom(struct walk *w);     /* scaling.c */
+enum verdict_of_rule rule_scaling(struct walk *w);      /* scaling.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */

@@ -158,6 +158,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
         add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
     if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))
         add(&l, false, "ScalingReleased", "Scale", "slot health holds nothing any more");
+    if (flips(o, next, "ScalingBlind", "True") && p->floor.replicas)
+        add(&l, true, "ScalingBlind", "Scale", "the autoscaler cannot read its metrics: what runs stays at least");
     if (p->gate.opened)
         add(&l, true, "ScalingHoldExpired", "Scale",
             "Redis is Down for longer than spec.scaling.gate.maxHoldSeconds: scaling up goes ahead");

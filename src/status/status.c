@@ -241,6 +241,29 @@ static void put_drain(const struct drain *d, cJSON *scaling)
         json_bool(out, "gaveUp", true);
 }
 
+static void put_floor(const struct observed *o, const struct plan *p, cJSON *status, cJSON *out)
+{
+    const struct record *hpa = o->child[CHILD_HPA];
+    const struct scaling_floor *f = &p->floor;
+    char text[256] = "the autoscaler reads its metrics";
+
+    if (f->replicas) {
+        json_int(json_obj(out, "floor"), "replicas", f->replicas);
+        if (f->seeing_since_ms)
+            json_int(json_obj(out, "floor"), "seeingSinceMs", f->seeing_since_ms);
+    }
+    if (!o->svc || !o->svc->predictor.autoscaled || o->svc->predictor.keda || !hpa)
+        return;
+    if (f->blind)
+        snprintf(text, sizeof(text), "spec.predictor.%s: the autoscaler cannot read it (%s): %d replicas stay at least",
+                 o->svc->predictor.of_shortcut ? "scaleMetric" : "autoScaling.metrics", hpa->mark, (int)p->in.hpa_min);
+    else if (f->replicas)
+        snprintf(text, sizeof(text), "the autoscaler reads its metrics again: %d replicas stay for some minutes more", (int)f->replicas);
+    put_condition(o, status,
+                  &(struct condition){ "ScalingBlind", f->blind, false,
+                                       f->blind ? "MetricsUnreadable" : f->replicas ? "FloorHeld" : "MetricsRead", text });
+}
+
 static void put_scaling(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct gate_result *g = &p->gate;
@@ -265,6 +288,11 @@ static void put_scaling(const struct observed *o, const struct plan *p, cJSON *s
     if (g->held_down)
         json_int(out, "downSinceMs", g->down_since_wall_ms);
     put_drain(&p->drain, out);
+    put_floor(o, p, status, out);
+    if (p->headroom.image[0]) {
+        json_str(json_obj(out, "headroom"), "entrypoint", p->headroom.image);
+        json_str(json_obj(out, "headroom"), "template", p->headroom.template);
+    }
     if (p->frozen.replicas) {
         json_int(json_obj(out, "frozen"), "replicas", p->frozen.replicas);
         json_int(json_obj(out, "frozen"), "minReplicas", p->frozen.min_replicas);
