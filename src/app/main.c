@@ -3,6 +3,7 @@
 #include "app/check.h"
 #include "app/crd.h"
 #include "app/diff.h"
+#include "app/fetch.h"
 #include "app/render.h"
 #include "app/run.h"
 #include "app/why.h"
@@ -28,6 +29,7 @@ static const struct subcommand {
     { "diff", app_diff, "what would the operator change now, per child and field" },
     { "why", app_why, "the last decisions on a resource, and the evidence as it is now" },
     { "check", app_check, "judge the slot health of a live Redis Cluster" },
+    { "fetch", app_fetch, "bring a model's file into a folder: what init containers of serving pods do" },
     { "crd", app_crd, "print the CustomResourceDefinition" },
     { "version", app_version, "print the version" },
 };
