@@ -108,6 +108,18 @@ static bool claim_can_be_written(const cJSON *self)
     return !is_downloaded(self) || !str_eq(json_get_str(self, "storage.accessMode"), "ReadOnlyMany");
 }
 
+static bool is_s3(const cJSON *self, const char *key)
+{
+    const char *uri = json_get_str(self, key);
+
+    return uri && str_has_prefix(uri, "s3://");
+}
+
+static bool store_is_named(const cJSON *self)
+{
+    return has(self, "endpoint") || !(is_s3(self, "uri") || is_s3(self, "storageUri"));
+}
+
 #define DOWNLOADED "(has(self.uri) || has(self.storageUri))"
 
 const struct rule rules_model[] = {
@@ -121,6 +133,9 @@ const struct rule rules_model[] = {
     { DOWNLOADED " || !(has(self.sha256) || has(self.fileName) || has(self.sizeLimit) || has(self.secretName) || "
       "has(self.endpoint))",
       "is needed for sha256, fileName, sizeLimit, secretName and endpoint", ".uri", details_have_a_uri },
+    { "has(self.endpoint) || !((has(self.uri) && self.uri.startsWith('s3://')) || "
+      "(has(self.storageUri) && self.storageUri.startsWith('s3://')))",
+      "is needed for s3: https://HOST of the store", ".endpoint", store_is_named },
     { "!" DOWNLOADED " || !has(self.storage) || self.storage.accessMode != 'ReadOnlyMany'",
       "the download has to write: ReadWriteMany, or ReadWriteOnce", ".storage.accessMode", claim_can_be_written },
     { NULL, NULL, NULL, NULL },

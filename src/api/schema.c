@@ -189,11 +189,11 @@ static const struct field model_fields[] = {
     { .name = "sha256", .type = T_TEXT, .max = 64, .shape = "^[0-9a-f]{64}$", .doc = "Of the file; another one is never used." },
     { .name = "fileName", .type = T_TEXT, .max = 200, .shape = "^[A-Za-z0-9_][-A-Za-z0-9._]*$",
       .doc = "Its name below mountPath; default: the last part of uri's path." },
-    { .name = "sizeLimit", .type = T_QUANTITY, .doc = "A larger file is refused; also the limit of a pod's own copy." },
+    { .name = "sizeLimit", .type = T_QUANTITY, .doc = "A larger file is refused." },
     { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
       .doc = "A Secret whose keys become variables of the download: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
              "AWS_SESSION_TOKEN, AWS_REGION, HF_TOKEN, MODEL_TOKEN (a bearer token), MODEL_CA (authorities, PEM)." },
-    { .name = "endpoint", .type = T_TEXT, .max = 1024, .shape = "^https?://[^/@?# ]+$", .doc = "Instead of AWS or Hugging Face." },
+    { .name = "endpoint", .type = T_TEXT, .max = 1024, .shape = "^https?://[^/@?# ]+$", .doc = "Of the store that s3 means, or instead of Hugging Face." },
     { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
       .doc = "A PersistentVolumeClaim that holds the model, or takes what uri names." },
     { .name = "storage", .type = T_OBJECT, .sub = model_storage_fields, .rules = rules_model_storage,
