@@ -27,6 +27,7 @@ struct desired_input {
     int32_t canary_weight;      /* ... so many of a hundred to the canary */
     bool redis_may_disrupt;     /* Redis PodDisruptionBudget maxUnavailable 1, else 0 */
     int32_t redis_nodes;        /* replicas of the StatefulSet */
+    int32_t redis_restarts;       /* of all servers, because a live setting was taken out of the spec; 0: none yet */
     const char *redis_entrypoint; /* the image that brings the start fence */
     const char *model_fetcher;    /* the image that downloads models */
     const char *headroom_image;   /* the image that placeholders run */

@@ -54,6 +54,7 @@ struct latch {
     struct entrypoint entrypoint;
     struct entrypoint fetcher;
     struct backup_state backup;
+    struct settings_given given;
 };
 
 /* How slots moved lately; kept from pass to pass, losing it costs time. */

@@ -98,6 +98,7 @@ struct redis_outcome {
     struct form_plan plan;    /* ... with this; owned */
     struct entrypoint entrypoint; /* to be written to status */
     struct backup_state backup;   /* likewise */
+    struct settings_given given;  /* likewise */
     char backup_name[40];         /* of the one that is to be taken now, or is */
     struct roll_plan roll;    /* likewise */
     size_t n_outdated;        /* pods that are to be restarted */

@@ -13,6 +13,7 @@
 #ifndef SLOTS_SETTINGS_H
 #define SLOTS_SETTINGS_H
 
+#include "json/json.h"
 #include "slots/command.h"
 #include "slots/verdict.h"
 
@@ -86,5 +87,26 @@ void settings_step_done(struct settings_step *s);
 /* To be told what became of each command of the step; error "" when it was taken. */
 void settings_remember(struct settings_memory *m, const struct command *c, enum reply_class what, const char *error,
                        int64_t now_ms);
+
+/* Live settings of the user's that the servers have taken, kept in the status: {"live":["hz"],"restarts":1}. Servers have no
+ * way back to a default, and what it is differs by release: one that is taken out of the spec makes the number higher,
+ * and every server is restarted once, without it. */
+enum { SETTINGS_GIVEN_MAX = 64 };
+
+struct settings_given {
+    char names[SETTINGS_GIVEN_MAX][SETTING_NAME_SIZE];
+    size_t n;
+    int32_t restarts;
+};
+
+cJSON *settings_given_json(const struct settings_given *g); /* NULL: nothing is to be kept */
+void settings_given_parse(const cJSON *json, struct settings_given *out); /* what cannot be read is left out */
+/* user: the names in the spec; in->wanted: all of redis.conf, so that one which is ours without the user's is told live.
+ * True: the number was raised. */
+bool settings_given_step(const struct settings_input *in, struct settings_memory *m, const struct settings *user,
+                         const struct settings_given *had, struct settings_given *out);
+
+/* Does any server hold it? */
+bool settings_are_held(const struct settings_input *in, struct settings_memory *m, const struct setting *s);
 
 #endif

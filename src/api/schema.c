@@ -518,6 +518,7 @@ static const struct field status_redis_fields[] = {
     { .name = "resize", .type = T_ANY, .doc = "Which slots go where, decided before the first one moves." },
     { .name = "roll", .type = T_ANY, .doc = "Which pod is restarted, and why." },
     { .name = "users", .type = T_ANY, .doc = "How far a change of the password is." },
+    { .name = "settings", .type = T_ANY, .doc = "Which live settings of spec.redis.config the servers have taken." },
     STATE("entrypoint", "The image that holds the start fence."),
     STATE("template", "A hash of the pods' template that it was chosen for: another operator's image alone changes no pod."),
     { .name = "progress", .type = T_OBJECT, .sub = status_progress_fields, .open = true, .doc = "Of what takes its time." },

@@ -208,9 +208,11 @@ static void add_settings(const struct isvc *s, const struct desired_input *in, c
 {
     AUTO_JSON cJSON *config = build_redis_configmap(s, in);
     const cJSON *conf = json_member(json_member(config, "data"), "redis.conf");
+    uint64_t hash = settings_restart_hash(conf->valuestring);
 
-    json_fmt(json_obj(meta, "annotations"), API_GROUP "/settings", "%016llx",
-             (unsigned long long)settings_restart_hash(conf->valuestring));
+    if (in->redis_restarts)
+        hash = str_hash(hash, (const char *)&in->redis_restarts, sizeof(in->redis_restarts));
+    json_fmt(json_obj(meta, "annotations"), API_GROUP "/settings", "%016llx", (unsigned long long)hash);
 }
 
 cJSON *build_redis_statefulset(const struct isvc *s, const struct desired_input *in)

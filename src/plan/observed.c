@@ -57,6 +57,7 @@ int latch_from_status(const cJSON *status, struct latch *out, struct err *e)
     read_entrypoint(status, "redis", &l.entrypoint);
     read_entrypoint(status, "model", &l.fetcher);
     read_backup(status, &l.backup);
+    settings_given_parse(json_at(status, "redis.settings"), &l.given);
     *out = l;
     return 0;
 }

@@ -31,7 +31,8 @@ static const struct rule {
     { "redis-drain", rule_redis_drain },
     { "redis-resume", rule_redis_resume },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
-    { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, { "redis-entry", rule_redis_entry },
+    { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, 
+    { "redis-removed", rule_redis_removed }, { "redis-entry", rule_redis_entry },
     { "redis-backup", rule_redis_backup },
     { "redis-settings", rule_redis_settings },
     { "redis-image", rule_redis_image },   { "redis-roll", rule_redis_roll },
@@ -128,6 +129,7 @@ void plan_step(const struct observed *o, struct plan *out)
     out->redis.entrypoint = o->redis.latch.entrypoint;
     out->fetcher = o->redis.latch.fetcher;
     out->redis.backup = o->redis.latch.backup;
+    out->redis.given = o->redis.latch.given;
     out->redis.heal = o->redis.heal;
     out->redis.roles = o->redis.roles;
     out->redis.settings = o->redis.settings;

@@ -16,6 +16,37 @@ void redis_settings_wanted(const struct isvc *s, struct settings *out)
     settings_live(conf ? conf : "", out);
 }
 
+static void settings_of_user(const struct isvc *s, struct settings *out)
+{
+    const cJSON *v;
+
+    *out = (struct settings){ 0 };
+    cJSON_ArrayForEach(v, json_member(s->redis.spec, "config"))
+        if (setting_is_live(v->string))
+            (void)settings_put(out, v->string, strlen(v->string), v->valuestring, strlen(v->valuestring));
+}
+
+/* Before anything asks what a pod is made of: a setting that was taken out is part of that. */
+enum verdict_of_rule rule_redis_removed(struct walk *w)
+{
+    struct redis_outcome *r = &w->p->redis;
+    struct settings_input in = { .x = &w->o->redis.expected, .shown = w->o->redis.shown, .now_ms = w->o->now_ms };
+    struct settings wanted, user;
+
+    w->in.redis_restarts = r->given.restarts;
+    if (!r->bootstrapped || !w->o->svc->redis.present)
+        return RULE_PASS;
+    redis_settings_wanted(w->o->svc, &wanted);
+    settings_of_user(w->o->svc, &user);
+    in.wanted = &wanted;
+    if (settings_given_step(&in, &r->settings, &user, &w->o->redis.latch.given, &r->given))
+        w->p->status_first = true;
+    w->in.redis_restarts = r->given.restarts;
+    settings_done(&wanted);
+    settings_done(&user);
+    return RULE_PASS;
+}
+
 static enum verdict_of_rule say(struct walk *w, const struct settings_step *s)
 {
     const cJSON *users = json_member(w->o->svc->redis.spec, "config");

@@ -105,6 +105,7 @@ enum verdict_of_rule rule_redis_tls(struct walk *w);    /* redis_users.c */
 enum verdict_of_rule rule_redis_ready(struct walk *w);  /* redis.c */
 enum verdict_of_rule rule_redis_entry(struct walk *w);  /* redis_entry.c */
 enum verdict_of_rule rule_redis_settings(struct walk *w); /* redis_settings.c */
+enum verdict_of_rule rule_redis_removed(struct walk *w);  /* redis_settings.c */
 enum verdict_of_rule rule_redis_volumes(struct walk *w); /* redis_volumes.c */
 enum verdict_of_rule rule_redis_backup(struct walk *w); /* redis_backup.c */
 enum verdict_of_rule rule_redis_image(struct walk *w);  /* redis_roll.c */

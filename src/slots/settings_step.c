@@ -113,6 +113,15 @@ static void count(struct look *l)
     }
 }
 
+bool settings_are_held(const struct settings_input *in, struct settings_memory *m, const struct setting *s)
+{
+    struct look l = { .in = in, .m = m, .s = s, .kept = kept_at(m, hash_of(s->name), hash_of(s->value)) };
+
+    if (in->shown)
+        count(&l);
+    return l.n_so > 0;
+}
+
 static void tell(struct look *l)
 {
     bool is_trial = l->n_so == 0;

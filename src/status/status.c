@@ -217,6 +217,7 @@ static void put_redis(const struct observed *o, const struct plan *p, cJSON *sta
         json_str(out, "template", r->entrypoint.template);
     }
     put_backup(&r->backup, out);
+    json_put(out, "settings", settings_given_json(&r->given));
     if (r->plan.n_seats)
         json_put(out, "plan", form_plan_json(&r->plan));
     put_users(p, out);

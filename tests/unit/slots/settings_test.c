@@ -265,6 +265,92 @@ static void asked_when_it_changed_and_now_and_then(void **state)
     assert_true(settings_are_due(&l->memory, &l->wanted, l->now_ms));
 }
 
+/* The user's are hz and timeout; repl-backlog-size is ours as well. */
+static bool given(struct lab *l, const char *const *user, struct settings_given *g)
+{
+    struct settings_input in = { &l->x, &l->wanted, l->shown, l->now_ms };
+    struct settings names = { 0 };
+    struct settings_given next;
+    bool raised;
+
+    for (; *user; user++)
+        put(&names, *user, settings_find(&l->wanted, *user));
+    raised = settings_given_step(&in, &l->memory, &names, g, &next);
+    *g = next;
+    settings_done(&names);
+    return raised;
+}
+
+static void taken_out_is_restarted_for_once(void **state)
+{
+    static const char *const both[] = { "hz", "repl-backlog-size", NULL }, *const none[] = { NULL };
+    struct settings_given g = { .n = 0 }, read;
+    struct lab *l = *state;
+
+    put(&l->wanted, "repl-backlog-size", "16mb");
+    for (int i = 0; i < N; i++)
+        put(&l->shown[i], "repl-backlog-size", "16777216");
+    assert_false(given(l, both, &g));
+    assert_int_equal(g.n, 1); /* hz is held by nobody yet */
+    for (int i = 0; i < 3; i++)
+        look(l);
+    assert_false(given(l, both, &g));
+    assert_int_equal(g.n, 2);
+    AUTO_JSON cJSON *json = settings_given_json(&g);
+    settings_given_parse(json, &read);
+    assert_memory_equal(&read, &g, sizeof(g));
+    settings_done(&l->wanted);
+    put(&l->wanted, "repl-backlog-size", "16mb");
+    assert_true(given(l, none, &g));
+    assert_int_equal(g.restarts, 1);
+    assert_int_equal(g.n, 0);
+    assert_false(given(l, none, &g));
+    assert_int_equal(g.restarts, 1);
+}
+
+static void what_is_ours_too_is_told_live(void **state)
+{
+    static const char *const one[] = { "repl-backlog-size", NULL }, *const none[] = { NULL };
+    struct settings_given g = { .n = 0 };
+    struct lab *l = *state;
+
+    put(&l->wanted, "repl-backlog-size", "16mb");
+    put(&l->shown[0], "repl-backlog-size", "16mb");
+    assert_false(given(l, one, &g));
+    assert_int_equal(g.n, 1);
+    assert_false(given(l, none, &g));
+    assert_int_equal(g.restarts, 0);
+}
+
+static void a_refused_one_restarts_nobody(void **state)
+{
+    static const char *const hz[] = { "hz", NULL }, *const none[] = { NULL };
+    struct settings_given g = { .n = 0 };
+    struct lab *l = *state;
+
+    l->refuse = "ERR no";
+    look(l);
+    assert_false(given(l, hz, &g));
+    settings_done(&l->wanted);
+    assert_false(given(l, none, &g));
+    assert_int_equal(g.restarts, 0);
+}
+
+static void what_cannot_be_read_is_left_out(void **state)
+{
+    AUTO_JSON cJSON *json = cJSON_Parse("{\"live\":[1,\"hz\",\"hz\",null,\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"],"
+                                        "\"restarts\":-3}");
+    struct settings_given g;
+    (void)state;
+
+    settings_given_parse(json, &g);
+    assert_int_equal(g.n, 1);
+    assert_int_equal(g.restarts, 0);
+    settings_given_parse(NULL, &g);
+    assert_int_equal(g.n, 0);
+    assert_null(settings_given_json(&g));
+}
+
 int main(void)
 {
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -279,6 +365,10 @@ int main(void)
         ROW(who_does_not_answer_is_not_judged),
         ROW(a_node_that_started_with_an_older_file_is_told),
         ROW(asked_when_it_changed_and_now_and_then),
+        ROW(taken_out_is_restarted_for_once),
+        ROW(what_is_ours_too_is_told_live),
+        ROW(a_refused_one_restarts_nobody),
+        cmocka_unit_test(what_cannot_be_read_is_left_out),
     };
     struct CMUnitTest tests[COUNT(values)];
 
