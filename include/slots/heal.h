@@ -38,6 +38,7 @@ enum heal_action {
     HEAL_MARK,     /* both ends of a move are marked again */
     HEAL_MOVE,     /* moves: keys of half moved slots */
     HEAL_ADDSLOTS,
+    HEAL_SAVE,     /* BGSAVE on what is left of a shard, before something is given up */
 };
 
 /* All lent for the call. */
@@ -61,6 +62,8 @@ struct heal_memory {
     size_t n_missing;
     int64_t forced_ms; /* when a failover was forced last; 0: not since all was well */
     int n_forced;
+    uint64_t saved_id; /* hash of the lost master whose copies were told to save ... */
+    int64_t saved_ms;  /* ... then */
     struct {
         uint16_t slot;
         int64_t at_ms;

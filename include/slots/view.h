@@ -123,7 +123,7 @@ struct node_view {
     int64_t offset; /* master: master_repl_offset; replica: what it has read */
     struct replica_link *links;
     size_t n_links;
-    bool loading, aof_enabled, rdb_save_failed, aof_write_failed;
+    bool loading, aof_enabled, rdb_saving, rdb_save_failed, aof_write_failed;
 
     /* CLUSTER INFO */
     bool state_ok;

@@ -119,7 +119,7 @@ void heal_step_done(struct heal_step *s)
 const char *heal_action_name(enum heal_action a)
 {
     static const char *const names[] = { "none",  "wait",     "refuse", "suspend", "meet",     "replicate", "forget", "arm",
-                                         "force", "takeover", "stable", "mark", "move",    "add-slots" };
+                                         "force", "takeover", "stable", "mark", "move",    "add-slots", "save" };
 
     return names[a];
 }

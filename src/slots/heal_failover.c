@@ -67,10 +67,25 @@ static bool was_forced_lately(const struct heal *h)
     return h->mem->forced_ms && h->in->now_ms - h->mem->forced_ms < FORCE_LASTS_MS + 4 * heal_node_timeout_ms(h);
 }
 
+/* What was accepted as lost may lie in another copy, and that one copies its new master: its file comes first. True: the
+ * step is decided, or has to wait. */
+static bool saves_first(struct heal *h, const struct heal_loss *loss, struct excuse *x, bool *decided)
+{
+    enum heal_saving how = heal_save_first(h, loss);
+    char name[64];
+
+    *decided = how == HEAL_SAVE_NOW && heal_stop(h, HEAL_SAVE, HEAL_WAIT_MS, "what is left of the shard of %s is written to disk first",
+                                                 loss_name(h, loss, name));
+    if (how == HEAL_SAVING)
+        excuse(x, HEAL_WAIT, "what is left of the shard of %s is being written to disk", loss_name(h, loss, name));
+    return how != HEAL_SAVED;
+}
+
 /* With a majority: Redis elects by itself. Only when that had its time, and failed, is it told to. */
 static bool elect(struct heal *h, struct heal_loss *loss, struct excuse *x)
 {
     char name[64];
+    bool decided;
 
     loss_name(h, loss, name);
     if (loss->heir == MERGED_NONE)
@@ -84,6 +99,8 @@ static bool elect(struct heal *h, struct heal_loss *loss, struct excuse *x)
         return excuse(x, h->mem->n_forced < FORCED_OFTEN ? HEAL_WAIT : HEAL_REFUSE,
                       "%s was told to take the place of %s%s", heal_name(h, loss->heir), name,
                       h->mem->n_forced < FORCED_OFTEN ? "" : ", again and again, and is not elected: look at its log"), false;
+    if (!loss->exact && saves_first(h, loss, x, &decided))
+        return decided;
     commands_add(&h->out->commands, CMD_FAILOVER_FORCE, loss->heir);
     h->mem->forced_ms = h->in->now_ms;
     h->mem->n_forced++;
@@ -177,6 +194,7 @@ static bool take_over(struct heal *h, struct heal_loss *loss, struct excuse *x)
 {
     char name[64];
     size_t who, about;
+    bool decided;
 
     if (!may_take_over(h, loss, x))
         return false;
@@ -185,6 +203,8 @@ static bool take_over(struct heal *h, struct heal_loss *loss, struct excuse *x)
     if (find_dissent(h, &who, &about))
         return excuse(x, HEAL_WAIT, "%s takes over when %s has heard of %s", heal_name(h, loss->heir), heal_name(h, who),
                       heal_name(h, about)), false;
+    if ((!loss->exact || is_half_moved(h, loss->id)) && saves_first(h, loss, x, &decided))
+        return decided;
     commands_add(&h->out->commands, CMD_FAILOVER_TAKEOVER, loss->heir);
     return heal_stop(h, HEAL_TAKEOVER, HEAL_WAIT_MS, "%s is gone and nobody can vote: %s takes over",
                      loss_name(h, loss, name), heal_name(h, loss->heir));

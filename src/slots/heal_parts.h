@@ -66,6 +66,11 @@ int64_t heal_silent_ms(const struct node_view *v, const struct view_row *row);
 void heal_find_kin(struct heal *h);
 bool heal_is_kin(const struct heal *h, size_t i); /* up, and of this cluster */
 
+/* heal_save.c: what is left of this shard goes to disk, before a copy that may lack something is made master. Tried once,
+ * for a bounded time: a disk that fails must not keep slots down. */
+enum heal_saving { HEAL_SAVED, HEAL_SAVE_NOW, HEAL_SAVING };
+enum heal_saving heal_save_first(struct heal *h, const struct heal_loss *loss);
+
 /* heal_memory.c */
 enum { HEAL_CONFLICT_MS = 30000 };
 bool heal_is_conflict(const struct heal *h, uint16_t slot);           /* told of late */

@@ -50,6 +50,7 @@ static const struct field info_fields[] = {
     VIEW_IS("master_sync_in_progress", sync_in_progress, "1"),
     VIEW_IS("loading", loading, "1"),
     VIEW_IS("aof_enabled", aof_enabled, "1"),
+    VIEW_IS("rdb_bgsave_in_progress", rdb_saving, "1"),
     VIEW_IS("rdb_last_bgsave_status", rdb_save_failed, "err"),
     VIEW_IS("aof_last_write_status", aof_write_failed, "err"),
     VIEW_IS("server_name", is_valkey, "valkey"),

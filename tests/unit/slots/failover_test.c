@@ -200,7 +200,27 @@ static void a_copy_that_lagged_is_not_forced_without_consent(void **state)
     accept("0-5459");
     never(HEAL_FORCE, 20000);
     accept("0-5460");
+    expect(HEAL_SAVE, 20000, "what is left of the shard of redis-0 is written to disk first");
+    assert_int_equal(step.commands.n, 1);
+    assert_int_equal(step.commands.items[0].kind, CMD_SAVE);
+    assert_int_equal(step.commands.items[0].member, 3);
     expect(HEAL_FORCE, 20000, "redis-3 takes its place");
+}
+
+/* It is waited for, but a disk that gets nowhere keeps no slots down. */
+static void a_save_has_its_time_and_no_more(void **state)
+{
+    (void)state;
+
+    world.no_elections = true;
+    w_kill(&world, 0);
+    world.node[3].linked_ms -= 600000;
+    accept("0-5460");
+    expect(HEAL_SAVE, 60000, "written to disk first");
+    world.saving = 3;
+    never(HEAL_FORCE, 25000);
+    assert_non_null(strstr(step.reason, "is being written to disk"));
+    expect(HEAL_FORCE, 10000, "redis-3 takes its place");
 }
 
 /* It was told to follow another shard, and that shard's master died before it had copied it. */
@@ -416,6 +436,7 @@ int main(void)
         WITH_SIX(of_two_the_one_with_more_is_told),
         WITH_SIX(who_is_not_elected_is_told_again_and_then_said),
         WITH_SIX(a_copy_that_lagged_is_not_forced_without_consent),
+        WITH_SIX(a_save_has_its_time_and_no_more),
         WITH_SIX(a_copy_of_another_shard_is_never_chosen),
         WITH_SIX(a_copy_of_a_newcomer_is_never_chosen),
         WITH_SIX(without_a_majority_a_fenced_master_is_replaced),

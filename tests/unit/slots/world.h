@@ -55,6 +55,7 @@ struct world {
     int64_t now_ms;
     int n_pods, shards, pieces, replicas, n_ids, next_ip, next_replid;
     bool no_elections; /* none begins by itself */
+    int saving;        /* this pod writes a snapshot without end; 0: none */
     int64_t acked_ms[W_PIECES]; /* per piece: the newest write that was acknowledged */
     int64_t forced_loss_ms;   /* the most that a forced failover or a takeover gave up */
     bool aof;
@@ -546,6 +547,7 @@ static inline void w_add_info(const struct world *w, int v, struct node_view *ou
     out->master_link_up = n->link_up;
     out->link_down_s = n->link_up || n->linked_ms < 0 ? -1 : (w->now_ms - n->linked_ms) / 1000;
     out->aof_enabled = w->aof;
+    out->rdb_saving = w->saving && w->id_of[w->saving] == v;
     snprintf(out->replid, sizeof(out->replid), "%040d", n->replid);
     snprintf(out->replid2, sizeof(out->replid2), "%040d", n->replid2);
     out->sync_in_progress = n->sync_ms != 0;
@@ -698,6 +700,7 @@ static inline const char *w_do(struct world *w, const struct command *c)
     case CMD_REPLICATE: return w_do_replicate(w, v, w_id_parse(c->id));
     case CMD_FORGET: return w_do_forget(w, v, w_id_parse(c->id));
     case CMD_FAILOVER: return w_do_failover(w, v);
+    case CMD_SAVE: return "";
     case CMD_SUSPEND: n->armed = false; return "";
     case CMD_ARM: n->armed = true; return "";
     case CMD_FAILOVER_FORCE: return w_do_force(w, v, false);
