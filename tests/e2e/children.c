@@ -7,6 +7,11 @@
 
 enum { QUIET_MS = 1500 };
 
+const enum child usual_children[N_USUAL_CHILDREN] = {
+    CHILD_DEPLOYMENT,    CHILD_SERVICE,           CHILD_HPA,           CHILD_PDB,       CHILD_REDIS_SECRET, CHILD_REDIS_CONFIGMAP,
+    CHILD_REDIS_SERVICE, CHILD_REDIS_STATEFULSET, CHILD_REDIS_PDB, CHILD_REDIS_NETPOL,
+};
+
 const char *child_what(struct e2e *t, enum child c, const char *service)
 {
     return e2e_fmt(t, "%s/%s%s", child_types[c].plural, service, child_types[c].suffix);

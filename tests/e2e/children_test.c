@@ -63,10 +63,10 @@ static void deletions_are_undone(struct e2e *t)
     operator_ready(t, op);
     e2e_apply(t, "%s", scaled_service);
     children_settle(t, "fraud", 60);
-    for (int c = 0; c < N_USUAL_CHILDREN; c++) {
-        const char *was = child_text(t, (enum child)c, "fraud");
-        e2e_delete(t, child_what(t, (enum child)c, "fraud"));
-        child_wait_text(t, (enum child)c, "fraud", was, 60);
+    for (int i = 0; i < N_USUAL_CHILDREN; i++) {
+        const char *was = child_text(t, usual_children[i], "fraud");
+        e2e_delete(t, child_what(t, usual_children[i], "fraud"));
+        child_wait_text(t, usual_children[i], "fraud", was, 60);
     }
 }
 
@@ -113,8 +113,8 @@ static void foreign_is_left_alone(struct e2e *t)
     }
     for (size_t i = 0; i < COUNT(foreigners); i++)
         e2e_delete(t, child_what(t, foreigners[i].child, "fraud"));
-    for (int c = 0; c < N_USUAL_CHILDREN; c++)
-        e2e_wait_value(t, child_what(t, (enum child)c, "fraud"), "metadata.ownerReferences.0.kind", "\"InferenceService\"", 90);
+    for (int i = 0; i < N_USUAL_CHILDREN; i++)
+        e2e_wait_value(t, child_what(t, usual_children[i], "fraud"), "metadata.ownerReferences.0.kind", "\"InferenceService\"", 90);
     e2e_wait_condition(t, "inferenceservices/fraud", "Stalled", "False", NULL, 60);
 }
 
@@ -177,8 +177,8 @@ static void recreation_is_new(struct e2e *t)
         while (e2e_try_apply(t, NULL, "%s", scaled_service) != 200)
             e2e_sleep_ms(t, 50);
         const char *uid = json_get_str(e2e_get(t, "inferenceservices/fraud"), "metadata.uid");
-        for (int c = 0; c < N_USUAL_CHILDREN; c++)
-            e2e_wait_value(t, child_what(t, (enum child)c, "fraud"), "metadata.ownerReferences.0.uid",
+        for (int i = 0; i < N_USUAL_CHILDREN; i++)
+            e2e_wait_value(t, child_what(t, usual_children[i], "fraud"), "metadata.ownerReferences.0.uid",
                            e2e_fmt(t, "\"%s\"", uid), 60);
         children_wait_text(t, "fraud", want, 60, "a new resource of that name");
     }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "e2e/budget.h"
 #include "e2e/harness.h"
 #include "e2e/ledger.h"
 #include "e2e/operator.h"
@@ -114,6 +115,7 @@ struct e2e *e2e_open(const char *name)
 void e2e_close(struct e2e *t)
 {
     ledger_end(t);
+    budget_free(t->budget);
     operator_end_all(t);
     wire_end_all(t);
     relay_end(t);
@@ -165,6 +167,17 @@ static int begin(void **state)
     return 0;
 }
 
+/* Of every test, whatever else it is about. */
+static void check_budget(struct e2e *t)
+{
+    int n_judged;
+    const char *problem = budget_problem(t->budget, &n_judged);
+
+    E2E_CHECK(t, !problem, NULL, "beyond what the user's budget allows: %s", problem);
+    if (n_judged)
+        e2e_note(t, "%d writes stayed within the user's budget", n_judged);
+}
+
 static void run(void **state)
 {
     struct one_case *c = *state;
@@ -176,7 +189,9 @@ static void run(void **state)
     }
     int64_t start_ms = loop_now_ms();
     c->t->failed = true;
+    c->t->budget = budget_start(c->t);
     c->test->run(c->t);
+    check_budget(c->t);
     c->t->failed = false;
     e2e_note(c->t, "%.1f s", (double)(loop_now_ms() - start_ms) / 1000);
 }

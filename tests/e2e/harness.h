@@ -51,6 +51,7 @@ struct e2e {
     struct operator *operators[E2E_MAX_OPERATORS];
     struct wire *wires[E2E_MAX_WIRES];
     struct relay *relay;
+    struct budget *budget;        /* e2e/budget.h; watches every test, ended with it */
     void *ledger;                 /* e2e/ledger.h; ended with the test */
 };
 

@@ -1,8 +1,12 @@
 /*
  * The harness itself, so that a scenario that fails is to be believed.
  */
+#include <string.h>
+
+#include "e2e/budget.h"
 #include "e2e/harness.h"
 #include "e2e/wire.h"
+#include "json/yaml.h"
 #include "kube/config.h"
 
 static void objects(struct e2e *t)
@@ -95,11 +99,62 @@ static void wire_stops(struct e2e *t)
     e2e_wait_present(t, "configmaps/y", 5);
 }
 
+/* The deployment as the operator would write it. */
+static void write_as_operator(struct e2e *t, const char *uid, int replicas, const char *image, const char *max_unavailable)
+{
+    struct err e = { 0 };
+    cJSON *docs = NULL;
+    const char *yaml = e2e_fmt(
+        t,
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: fraud, namespace: %s, ownerReferences: [{apiVersion: "
+        "serving.everserve.dev/v1alpha1, kind: InferenceService, name: fraud, uid: %s, controller: true}]}, spec: {replicas: %d, "
+        "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: %s}}, selector: {matchLabels: {a: b}}, "
+        "template: {metadata: {labels: {a: b}}, spec: {containers: [{name: model, image: %s}]}}}}",
+        t->ns, uid, replicas, max_unavailable, image);
+
+    E2E_CHECK(t, yaml_parse(yaml, strlen(yaml), &docs, &e) == 0, NULL, "%s", e.msg);
+    json_push(t->kept, docs);
+    int status = e2e_send(t, "PATCH", "deployments/fraud?fieldManager=everserve&force=true", "application/apply-patch+yaml",
+                          docs->child, NULL);
+    E2E_CHECK(t, status == 200 || status == 201, docs, "HTTP %d", status);
+    e2e_sleep_ms(t, 300);
+}
+
+static void expect_budget(struct e2e *t, const char *part)
+{
+    int n = 0;
+    const char *problem = budget_problem(t->budget, &n);
+
+    E2E_CHECK(t, !part == !problem && (!part || strstr(problem, part)), NULL, "the budget's watcher says: %s", problem ? problem : "nothing");
+    budget_free(t->budget);
+    t->budget = budget_start(t);
+    e2e_sleep_ms(t, 300);
+}
+
+static void the_budget_is_watched(struct e2e *t)
+{
+    e2e_apply(t, "%s", e2e_plain_service);
+    const char *uid = json_get_str(e2e_get(t, "inferenceservices/fraud"), "metadata.uid");
+
+    write_as_operator(t, uid, 5, "a", "0");
+    expect_budget(t, NULL);
+    write_as_operator(t, uid, 2, "b", "0");
+    expect_budget(t, NULL);
+    write_as_operator(t, uid, 2, "c", "1"); /* what the usual budget spares */
+    expect_budget(t, NULL);
+    write_as_operator(t, uid, 2, "d", "2");
+    expect_budget(t, "may take away 2 of 2");
+    write_as_operator(t, uid, 1, "d", "0");
+    expect_budget(t, "lowered from 2 to 1");
+    e2e_delete(t, "deployments/fraud");
+}
+
 static const struct e2e_test tests[] = {
     { "objects come, change and go", objects, 0 },
     { "the wire counts reads and writes", wire_counts_requests, 0 },
     { "the wire refuses, resets, and lets through", wire_misbehaves, 0 },
     { "the wire stops after a write that the server has done", wire_stops, 0 },
+    { "what goes beyond the budget of a user is seen", the_budget_is_watched, 0 },
 };
 
 int main(void)
