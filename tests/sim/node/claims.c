@@ -57,3 +57,17 @@ void claims_sweep(struct world *w)
         closedir(d);
     map_free(known, NULL);
 }
+
+const char *claims_address(const struct pod *p)
+{
+    const cJSON *i;
+
+    cJSON_ArrayForEach(i, json_member(p->spec, "volumes")) {
+        const char *claim = json_get_str(i, "persistentVolumeClaim.claimName");
+        const cJSON *obj = claim ? objects_get(p->node->w->objects, "persistentvolumeclaims", p->ns, claim) : NULL;
+        const char *address = cJSON_GetStringValue(json_member(json_at(obj, "metadata.annotations"), ADDRESS_ANNOTATION));
+        if (address)
+            return address;
+    }
+    return NULL;
+}

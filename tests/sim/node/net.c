@@ -158,10 +158,21 @@ static int pod_cable(struct net *n, int node, struct net_pod *p, struct err *e)
     return netlink_set_up(n->nl, p->link, true, e);
 }
 
-int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e)
+/* One of ours, or the next. */
+static uint32_t address_for(struct net *n, const char *wanted)
+{
+    uint32_t size = (uint32_t)(0xffffffffULL >> n->prefix_len);
+    struct in_addr a;
+
+    if (wanted && inet_pton(AF_INET, wanted, &a) == 1 && ntohl(a.s_addr) - n->base < size)
+        return ntohl(a.s_addr);
+    return address_next(n);
+}
+
+int net_add_pod(struct net *n, int node, const char *wanted, struct net_pod *p, struct err *e)
 {
     int nl = -1;
-    uint32_t addr = address_next(n);
+    uint32_t addr = address_for(n, wanted);
 
     *p = (struct net_pod){ .ns = -1 };
     ip_text(addr, p->ip);

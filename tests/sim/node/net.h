@@ -44,7 +44,8 @@ int net_add_node(struct net *n, int node, struct err *e) MUST_USE;
 int net_set_node(struct net *n, int node, bool up, struct err *e) MUST_USE; /* its cable to the others */
 void net_node_ip(const struct net *n, int node, char ip[16]);
 
-int net_add_pod(struct net *n, int node, struct net_pod *p, struct err *e) MUST_USE;
+/* wanted: its address, as text; NULL: the next one. */
+int net_add_pod(struct net *n, int node, const char *wanted, struct net_pod *p, struct err *e) MUST_USE;
 /* Its Redis bus: what it sends to others' vanishes, what they send is answered. */
 int net_mute_bus(const struct net *n, const struct net_pod *p, bool on, struct err *e) MUST_USE;
 int net_set_pod(struct net *n, const struct net_pod *p, bool up, struct err *e) MUST_USE;

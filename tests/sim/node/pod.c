@@ -233,7 +233,7 @@ static bool sandbox_ready(struct pod *p)
 
     if (p->net.ns >= 0)
         return true;
-    if (files_mkdir(p->dir, 0755, &e) < 0 || net_add_pod(&p->node->w->net, p->node->index, &p->net, &e) < 0) {
+    if (files_mkdir(p->dir, 0755, &e) < 0 || net_add_pod(&p->node->w->net, p->node->index, claims_address(p), &p->net, &e) < 0) {
         log_warn("pod's network", F("pod", p->name), F("error", e.msg));
         loop_timer_set(p->step, RETRY_MS);
         return false;

@@ -48,7 +48,7 @@ static int group_setup(void **state)
         return 0;
     if (net_init(&s.net, "t", "10.9.0.0/16", 0, &e) < 0 || net_add_node(&s.net, 0, &e) < 0 || net_add_node(&s.net, 1, &e) < 0)
         return -1;
-    return net_add_pod(&s.net, 0, &s.pods[0], &e) < 0 || net_add_pod(&s.net, 1, &s.pods[1], &e) < 0 ? -1 : 0;
+    return net_add_pod(&s.net, 0, NULL, &s.pods[0], &e) < 0 || net_add_pod(&s.net, 1, NULL, &s.pods[1], &e) < 0 ? -1 : 0;
 }
 
 static int group_teardown(void **state)
