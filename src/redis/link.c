@@ -24,7 +24,7 @@ struct link {
     struct link_events events;
     struct awaited *ring;
     size_t first, n, cap;
-    int64_t heard_ms, patience_ms; /* heard 0: not yet */
+    struct link_watch *watch; /* NULL: replies may come at any time */
     bool denied;
     char why[160]; /* said when the timer fires; "": connecting takes too long */
 };
@@ -84,13 +84,19 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
     on_gone(ac);
 }
 
+bool link_watch_late(struct link_watch *w)
+{
+    w->late = w->late || (w->patience_ms && w->heard_ms && loop_now_ms() - w->heard_ms > w->patience_ms);
+    return w->late;
+}
+
 static bool is_in_time(struct link *k)
 {
-    int64_t now = loop_now_ms(), silent_ms = k->heard_ms ? now - k->heard_ms : 0;
-
-    k->heard_ms = now;
-    if (!k->patience_ms || silent_ms <= k->patience_ms)
+    if (!k->watch || !link_watch_late(k->watch)) {
+        if (k->watch)
+            k->watch->heard_ms = loop_now_ms();
         return true;
+    }
     lose(k, false, "timeout: silent for so long that another may have been elected in its place");
     return false;
 }
@@ -219,9 +225,9 @@ struct link *link_open(struct loop *l, const struct redis_target *to, const stru
     return k;
 }
 
-void link_patience(struct link *k, int64_t ms)
+void link_watch(struct link *k, struct link_watch *w)
 {
-    k->patience_ms = ms;
+    k->watch = w;
 }
 
 void link_close(struct link *k)

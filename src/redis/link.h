@@ -31,8 +31,15 @@ struct link *link_open(struct loop *l, const struct redis_target *to, const stru
                        int connect_ms, size_t max_bytes, const struct link_events *events);
 /* Copies the command's words out. on_reply is called once, or the link is lost. */
 void link_send(struct link *k, const struct command *c, link_reply on_reply, void *arg);
-/* A reply that comes later than this after the one before is not given out: the link is lost. 0: any time. */
-void link_patience(struct link *k, int64_t ms);
+/* All connections to a node may share one, which belongs to the caller and outlives them: a reply that comes later
+ * than patience_ms after the last one from this node is not given out, and every link that shares it is lost. */
+struct link_watch {
+    int64_t heard_ms;    /* 0: not yet */
+    int64_t patience_ms; /* 0: any time */
+    bool late;           /* for good */
+};
+void link_watch(struct link *k, struct link_watch *w);
+bool link_watch_late(struct link_watch *w); /* the next reply would be, or one was */
 void link_close(struct link *k); /* no further calls; NULL is fine */
 
 #endif

@@ -54,16 +54,28 @@ void move_error(struct redis_move *m, const struct work *w, size_t member, enum 
     snprintf(m->report.error, sizeof(m->report.error), "%.150s", error);
 }
 
+/* A slot keeps its way, though nothing depends on it: each step waits for the answers to the one before. */
+static struct link *way_for(const struct node *n, const struct command *c)
+{
+    switch (c->kind) {
+    case CMD_SLOT_IMPORTING:
+    case CMD_SLOT_MIGRATING:
+    case CMD_SLOT_NODE:
+    case CMD_SLOT_STABLE: return n->n_ways ? n->ways[c->range.first % n->n_ways] : n->link;
+    default: return n->link;
+    }
+}
+
 void move_send(struct redis_move *m, size_t member, const struct command *c, link_reply on_reply, void *arg)
 {
-    if (m->over || !m->nodes[member].link)
+    if (m->over || !m->nodes[member].link || link_watch_late(&m->nodes[member].watch))
         return;
     if (m->limits.crash_after && m->n_sent >= m->limits.crash_after) {
         move_over(m);
         return;
     }
     m->n_sent++;
-    link_send(m->nodes[member].link, c, on_reply, arg);
+    link_send(way_for(&m->nodes[member], c), c, on_reply, arg);
 }
 
 static bool is_all_done(const struct redis_move *m)
@@ -143,10 +155,16 @@ void move_tell_others(struct redis_move *m, const struct work *w)
 
 /* Who stood still for a node timeout may have lost its slots to its replica, and carries out what was sent
  * before it hears of that. A target that was then told to own a slot would win with a higher epoch, and the
- * elected replica would delete newer keys (measured: 7 acknowledged writes). A third is left for the clocks. */
-static int64_t patience_for(int64_t node_timeout_ms)
+ * elected replica would delete newer keys (measured: 7 acknowledged writes). A third is left for the clocks.
+ * Masters at work are pinged all the time, so that silence is never for want of a question. */
+static void set_patience(struct redis_move *m, int64_t node_timeout_ms)
 {
-    return node_timeout_ms * 2 / 3;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        struct link_watch *w = &m->nodes[i].watch;
+
+        w->patience_ms = m->nodes[i].is_worked ? node_timeout_ms * 2 / 3 : 0;
+        w->heard_ms = w->heard_ms ? loop_now_ms() : 0; /* what was long before was allowed to be */
+    }
 }
 
 void move_node_timeout(struct redis_move *m, int64_t ms)
@@ -156,23 +174,36 @@ void move_node_timeout(struct redis_move *m, int64_t ms)
 
     snprintf(text, sizeof(text), "%lld", (long long)ms);
     c.texts = texts;
+    set_patience(m, ms);
     for (size_t i = 0; i < m->n_nodes && !m->over; i++) {
         if (!m->nodes[i].link)
             continue;
-        link_patience(m->nodes[i].link, patience_for(ms));
         m->nodes[i].n_told++;
         move_send(m, i, &c, on_told, &m->nodes[i]);
     }
 }
 
+static void node_close(struct node *n)
+{
+    link_close(TAKE(n->link));
+    for (size_t i = 0; i < n->n_ways; i++)
+        link_close(TAKE(n->ways[i]));
+    n->n_ways = 0;
+}
+
 static void on_lost(void *arg, bool denied, const char *why)
 {
     struct node *n = arg;
-    struct redis_move *m = n->m;
-    size_t member = (size_t)(n - m->nodes);
+
+    move_node_lost(n->m, (size_t)(n - n->m->nodes), denied, why);
+}
+
+void move_node_lost(struct redis_move *m, size_t member, bool denied, const char *why)
+{
+    struct node *n = &m->nodes[member];
     bool needed = false;
 
-    link_close(TAKE(n->link));
+    node_close(n);
     n->n_told = 0;
     for (size_t i = 0; i < m->n_lanes && !m->over; i++)
         needed = needed || m->lanes[i].source == member || m->lanes[i].target == member;
@@ -185,21 +216,35 @@ static void on_lost(void *arg, bool denied, const char *why)
         move_over(m);
 }
 
+static struct link *open_way(struct redis_move *m, struct node *n, const struct redis_auth *auth)
+{
+    struct link_events events = { .arg = n, .lost = on_lost };
+    struct link *k = link_open(m->loop, &n->at, auth, m->tls, MOVE_CONNECT_MS, MOVE_REPLY_MAX, &events);
+
+    link_watch(k, &n->watch);
+    return k;
+}
+
+static void node_open(struct redis_move *m, size_t i)
+{
+    struct node *n = &m->nodes[i];
+    struct redis_auth auth = move_auth(m, i);
+
+    n->link = open_way(m, n, &auth);
+    while (n->setslot_waits && n->n_ways < MOVE_WAYS)
+        n->ways[n->n_ways++] = open_way(m, n, &auth);
+    if (n->is_worked)
+        pings_add(m->pings, i, &n->watch);
+}
+
 static void open_links(struct redis_move *m)
 {
-    for (size_t i = 0; i < m->n_nodes; i++) {
-        struct link_events events = { .arg = &m->nodes[i], .lost = on_lost };
-        struct redis_auth auth = move_auth(m, i);
-
-        if (!m->nodes[i].is_right)
-            continue;
-        m->nodes[i].link = link_open(m->loop, &m->nodes[i].at, &auth, m->tls, MOVE_CONNECT_MS, MOVE_REPLY_MAX, &events);
-        link_patience(m->nodes[i].link, patience_for(m->limits.node_timeout_ms));
-    }
-    for (size_t i = 0; i < m->n_lanes; i++) {
-        pings_add(m->pings, m->lanes[i].source);
-        pings_add(m->pings, m->lanes[i].target);
-    }
+    for (size_t i = 0; i < m->n_lanes; i++)
+        m->nodes[m->lanes[i].source].is_worked = m->nodes[m->lanes[i].target].is_worked = true;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (m->nodes[i].is_right)
+            node_open(m, i);
+    set_patience(m, m->limits.node_timeout_ms);
 }
 
 static void on_views(void *arg, struct node_view *views, size_t n)
@@ -348,7 +393,7 @@ void redis_move_cancel(struct redis_move *m)
         lane_done(&m->lanes[i]);
     pings_free(m->pings);
     for (size_t i = 0; i < m->n_nodes; i++) {
-        link_close(m->nodes[i].link);
+        node_close(&m->nodes[i]);
         free((char *)(uintptr_t)m->nodes[i].at.ip);
         free((char *)(uintptr_t)m->nodes[i].at.name);
     }

@@ -116,6 +116,7 @@ static void on_list(void *arg, const redisReply *r)
         end(k);
         return;
     }
+    k->full = r->elements >= k->n_asked;
     keep(k, r);
     weigh(k);
 }
@@ -131,7 +132,7 @@ static void list(struct keys *k)
 {
     struct command c = { .kind = CMD_SLOT_KEYS, .range = { k->w->what.slot, k->w->what.slot } };
 
-    c.number = (uint32_t)keys_at_once(k);
+    c.number = (uint32_t)(k->n_asked = (size_t)keys_at_once(k));
     k->n = 0;
     move_send(k->m, k->w->lane->source, &c, on_list, k);
 }
@@ -182,7 +183,9 @@ void keys_skip(struct keys *k)
 
 void keys_next(struct keys *k)
 {
-    if (k->at >= k->n) {
+    if (k->at >= k->n && !k->full && !k->mend) {
+        end(k); /* no new key can come to a slot that migrates; it is counted in any case */
+    } else if (k->at >= k->n) {
         k->mend = false;
         list(k);
     } else if (waits_to_be_alone(k)) {

@@ -11,6 +11,7 @@
 struct ping {
     struct pings *all;
     struct link *link; /* NULL: not measured any more */
+    struct link_watch *watch;
     int64_t sent_us;   /* 0: none under way */
 };
 
@@ -37,13 +38,14 @@ struct pings *pings_new(struct redis_move *m)
 static void on_lost(void *arg, bool denied, const char *why)
 {
     struct ping *g = arg;
+    bool late = g->watch->late;
 
-    (void)denied;
-    (void)why; /* the link that works says it too */
     link_close(TAKE(g->link));
+    if (late) /* otherwise the link that works says it too */
+        move_node_lost(g->all->m, (size_t)(g - g->all->items), denied, why);
 }
 
-void pings_add(struct pings *p, size_t member)
+void pings_add(struct pings *p, size_t member, struct link_watch *w)
 {
     struct ping *g = &p->items[member];
     struct link_events events = { .arg = g, .lost = on_lost };
@@ -54,6 +56,8 @@ void pings_add(struct pings *p, size_t member)
     g->all = p;
     g->link = link_open(p->m->loop, move_target(p->m, member), &auth, p->m->tls, MOVE_CONNECT_MS, PING_REPLY_MAX,
                         &events);
+    g->watch = w;
+    link_watch(g->link, w);
 }
 
 static int compare(const void *a, const void *b)

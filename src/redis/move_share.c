@@ -59,6 +59,7 @@ void move_share_out(struct redis_move *m, const struct node_view *views)
     for (size_t i = 0; i < m->n_nodes; i++) {
         ids[i] = m->nodes[i].id;
         m->nodes[i].login = login_of(m, &views[i]);
+        m->nodes[i].setslot_waits = views[i].is_valkey; /* 7.2 has no such wait, and no harm */
         m->nodes[i].is_right = views[i].reach == REACH_OK && strcmp(views[i].id, ids[i]) == 0;
     }
     for (size_t i = 0; i < m->n_works; i++) {

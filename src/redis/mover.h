@@ -25,6 +25,7 @@
 #define MOVE_BIG_KEY (64 << 20)    /* moves with nothing beside it in its lane */
 #define MOVE_BYTES_PER_MS 20000    /* at worst; how long a big key may silence its ends */
 #define MOVE_TRIES 3               /* of a slot, after errors that leave its keys in doubt */
+#define MOVE_WAYS 16               /* connections to a node whose SETSLOT waits for its replicas (Valkey 8) */
 
 struct lane;
 struct pings;
@@ -35,6 +36,11 @@ struct node {
     struct redis_target at;
     char id[NODE_ID_LEN + 1];
     struct link *link; /* NULL: not needed, or lost */
+    struct link *ways[MOVE_WAYS]; /* for SETSLOT: each waits on its own; n_ways 0: over link */
+    size_t n_ways;
+    struct link_watch watch;
+    bool setslot_waits;
+    bool is_worked; /* a source or a target */
     size_t login;      /* of the batch's, by the user that it took when it was looked at */
     bool is_right;     /* answered, with its id */
     size_t n_told;     /* HAND_OTHERS: replies awaited */
@@ -90,6 +96,8 @@ void move_node_timeout(struct redis_move *m, int64_t ms);
 void move_error(struct redis_move *m, const struct work *w, size_t member, enum reply_class what, const char *error);
 void move_lane_idle(struct redis_move *m, struct lane *lane); /* has no slot left, may not begin one, or is dead */
 void move_over(struct redis_move *m);
+/* One connection lost is a node lost. */
+void move_node_lost(struct redis_move *m, size_t member, bool denied, const char *why);
 struct redis_auth move_auth(const struct redis_move *m, size_t member); /* lent */
 const char *move_id(const struct redis_move *m, size_t member);
 const struct redis_target *move_target(const struct redis_move *m, size_t member);
@@ -128,7 +136,7 @@ struct keys {
     char **texts;
     size_t *lens;
     int64_t *weights; /* 0: gone */
-    size_t n, at, n_weighed, n_moving;
+    size_t n, at, n_weighed, n_moving, n_asked;
     bool full;  /* as many as asked for: there may be more */
     bool mend;  /* some may be on both sides: compare one by one */
     bool patient; /* the masters wait longer than usual, for a big key */
@@ -148,7 +156,7 @@ void keys_compare(struct keys *k); /* the one at k->at; ends in keys_migrate, ke
 
 /* move_ping.c */
 struct pings *pings_new(struct redis_move *m);
-void pings_add(struct pings *p, size_t member);
+void pings_add(struct pings *p, size_t member, struct link_watch *w);
 void pings_tick(struct pings *p); /* every 10 ms or so */
 void pings_sum(const struct pings *p, int64_t *mean_us, int64_t *worst_us);
 int64_t pings_tail(struct pings *p); /* of this window: the worst but one in a hundred; 0: none */
