@@ -35,13 +35,16 @@ struct pace {
     enum move_engine engine;
     int64_t idle_us; /* while nothing moves, the worst PING but one in a hundred; 0: not yet known */
     int fails;       /* in a row, at this size and engine */
+    int n_slowed;    /* windows in a row that were above the limit */
+    int64_t slowed_us; /* what the first of them saw */
 };
 
 struct pace pace_start(enum move_engine engine);
 void pace_idle(struct pace *p, int64_t seen_us); /* while nothing moves; 0 changes nothing */
 int64_t pace_limit_us(const struct pace *p);
 /* Once per window of a few hundred milliseconds: its worst PING but one in a hundred. What the slowest pace sees
- * is not its doing: then the idle latency is raised, and falls again with what is seen later. */
+ * is not its doing, nor what is much the same at a quarter of the pace: then the idle latency is raised, and falls
+ * again with what is seen later. */
 void pace_latency(struct pace *p, int64_t seen_us);
 
 enum pace_advice {

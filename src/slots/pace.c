@@ -2,6 +2,8 @@
 
 #define IDLE_TIMES 3
 #define FAILS_AT_ONE_SIZE 2
+#define IN_VAIN 2
+#define PACE_KEYS_BUSY 64
 #define WAIT_MS 500
 #define WAIT_MAX_MS 30000
 
@@ -66,15 +68,19 @@ static void slow_down(struct pace *p)
         p->slots = at_least(p->slots / 2, 1);
 }
 
+/* On a busy machine a source waits for its target to be given a processor, and whoever calls it waits too: there
+ * large MIGRATEs and many of them cost more than they bring. */
 static void speed_up(struct pace *p)
 {
+    bool busy = p->idle_us * IDLE_TIMES > PACE_LEAST_LIMIT_US;
+
     if (p->pairs < 4)
         p->pairs++;
     else if (p->slots < PACE_SLOTS_MAX / 2)
         p->slots = at_most(p->slots * 2, PACE_SLOTS_MAX / 2);
-    else if (p->keys < PACE_KEYS_MAX)
+    else if (p->keys < (busy ? PACE_KEYS_BUSY : PACE_KEYS_MAX))
         p->keys = at_most(p->keys + 16, PACE_KEYS_MAX);
-    else
+    else if (!busy)
         p->pairs = at_most(p->pairs + 1, PACE_PAIRS_MAX);
 }
 
@@ -83,16 +89,36 @@ static bool is_slowest(const struct pace *p)
     return p->keys <= PACE_KEYS_MIN && p->slots == 1 && p->pairs == 1;
 }
 
+/* The machine is busy with something else. */
+static bool is_in_vain(const struct pace *p, int64_t seen_us)
+{
+    return is_slowest(p) || (p->n_slowed >= IN_VAIN && seen_us * 4 > p->slowed_us * 3);
+}
+
+static void yield_to(struct pace *p, int64_t seen_us)
+{
+    if (is_in_vain(p, seen_us)) {
+        p->idle_us = seen_us / 2;
+        p->n_slowed = 0;
+        return;
+    }
+    if (p->n_slowed++ == 0)
+        p->slowed_us = seen_us;
+    slow_down(p);
+}
+
 void pace_latency(struct pace *p, int64_t seen_us)
 {
-    if (seen_us > pace_limit_us(p) && is_slowest(p))
-        p->idle_us = seen_us / 2; /* slower cannot be: the machine is busy with something else */
-    else if (seen_us > pace_limit_us(p))
-        slow_down(p);
-    else if (seen_us < pace_limit_us(p) / 2)
+    bool above = seen_us > pace_limit_us(p);
+
+    if (above)
+        yield_to(p, seen_us);
+    else
+        p->n_slowed = 0;
+    if (!above && seen_us < pace_limit_us(p) / 2)
         speed_up(p);
     if (seen_us < p->idle_us)
-        p->idle_us -= (p->idle_us - seen_us) / 8;
+        p->idle_us -= (p->idle_us - seen_us) / 3;
 }
 
 void pace_worked(struct pace *p)

@@ -16,7 +16,7 @@
 
 #define VALUE_BYTES 100
 #define SHARDS 3
-#define BATCH_MS 120000 /* a batch ends when its slots have moved: 256 of them */
+#define BATCH_MS 120000 /* a batch ends when its slots have moved: 1,024 of them */
 
 static struct lab lab;
 static struct load *load;

@@ -12,7 +12,7 @@
 #include "lab.h"
 #include "redis/move.h"
 
-#define MOVES_MAX 256
+#define MOVES_MAX 1024 /* as the operator, RESIZE_MOVES_MAX */
 #define KEY_SIZE 48
 
 struct moves {

@@ -138,6 +138,25 @@ static void a_busy_machine_does_not_stop_it(void **state)
     assert_int_equal(pace_limit_us(&p), PACE_LEAST_LIMIT_US);
 }
 
+/* What a quarter of the pace does not mend is not its doing. */
+static void slowing_in_vain_ends(void **state)
+{
+    struct pace vain = { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 300 }, helps = vain;
+    (void)state;
+
+    for (int i = 0; i < 3; i++)
+        pace_latency(&vain, 20000);
+    assert_int_equal(vain.keys, 16);
+    assert_int_equal(vain.idle_us, 10000);
+    pace_latency(&vain, 20000);
+    assert_int_equal(vain.keys, 16);
+    pace_latency(&helps, 20000);
+    pace_latency(&helps, 15000);
+    pace_latency(&helps, 9000);
+    assert_int_equal(helps.keys, 8);
+    assert_true(helps.idle_us <= 300);
+}
+
 static void waits_are_bounded(void **state)
 {
     struct pace p = pace_start(ENGINE_LEGACY);
@@ -153,12 +172,13 @@ static void waits_are_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[3 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows)] = {
+    struct CMUnitTest tests[4 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows)] = {
         cmocka_unit_test(success_forgives_and_grows),
         cmocka_unit_test(waits_are_bounded),
         cmocka_unit_test(a_busy_machine_does_not_stop_it),
+        cmocka_unit_test(slowing_in_vain_ends),
     };
-    size_t n = 3;
+    size_t n = 4;
 
     ROWS(version_rows, check_version);
     ROWS(latency_rows, check_latency);
