@@ -210,6 +210,18 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     return true;
 }
 
+/* A last word may have many lines, and goes into a sentence. */
+static void one_line(char *text)
+{
+    size_t n = strlen(text);
+
+    while (n && (unsigned char)text[n - 1] <= ' ')
+        text[--n] = '\0';
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+}
+
 /* The first that failed, now or before it was started again; and the first last word that any of them left. */
 static void read_failure(const cJSON *statuses, struct pod *out)
 {
@@ -329,6 +341,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     out->disrupted = condition_is(obj, "DisruptionTarget", "True");
     read_containers(obj, out);
     read_scheduling(obj, out);
+    one_line(out->message);
     str_utf8_fix(out->message);
     if (out->detail)
         str_utf8_fix(out->detail);

@@ -93,7 +93,7 @@ static bool is_left_alone(const struct walk *w, enum child c)
 
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0 && w->p->gate.held_up)
         return true;
-    if (c == CHILD_DEPLOYMENT && dep && w->leave_deployment)
+    if (c == CHILD_DEPLOYMENT && w->leave_deployment)
         return true;
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */

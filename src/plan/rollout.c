@@ -80,7 +80,6 @@ const cJSON *walk_last_good(struct walk *w, bool *waits)
     *waits = false;
     if (!w->p->rollout.last_good[0] || str_eq(w->p->rollout.last_good, w->spec_revision))
         return NULL;
-    w->p->rollout.needs_kept = true;
     if (state == KEPT_HELD)
         return w->o->rollout.template;
     *waits = state == KEPT_UNKNOWN || state == KEPT_THERE;
@@ -204,12 +203,17 @@ static void diagnose(struct walk *w, const struct record *d)
 static void judge(struct walk *w)
 {
     const struct record *d = w->o->child[CHILD_DEPLOYMENT];
+    const cJSON *way_back;
     bool waits;
 
     if (str_eq(w->p->rollout.last_good, w->spec_revision) || !is_rolling_out(w, d) || !is_in_trouble(w, d))
         return;
     diagnose(w, d);
-    if (w->diagnosis.failed && w->o->svc->predictor.auto_rollback && walk_last_good(w, &waits))
+    if (!w->diagnosis.failed || !w->o->svc->predictor.auto_rollback)
+        return;
+    way_back = walk_last_good(w, &waits);
+    w->diagnosis.failed = !waits; /* else said when it is known what to do */
+    if (way_back)
         walk_fail_template(w, w->diagnosis.reason, w->diagnosis.text);
 }
 
@@ -222,7 +226,7 @@ static enum verdict_of_rule serve_last_good(struct walk *w)
     w->in.template = walk_last_good(w, &waits);
     if (w->in.template || waits)
         return walk_stall(w, RULE_HOLD, "RolledBack", "%s", r->message);
-    w->leave_deployment = true;
+    w->leave_deployment = w->o->child[CHILD_DEPLOYMENT] != NULL; /* else what the spec says is better than nothing */
     return walk_stall(w, RULE_HOLD, "RolledBack", "%.170s; its ControllerRevision is gone: the Deployment is left as it is",
                       r->message);
 }
@@ -247,6 +251,7 @@ enum verdict_of_rule rule_rollout(struct walk *w)
         return RULE_PASS; /* the Deployment is left alone: what the spec makes of it cannot be known */
     w->spec_template = template_build(w->o->svc, &w->in);
     template_hash(w->spec_template, w->spec_revision);
+    r->needs_kept = r->last_good[0] && !str_eq(r->last_good, w->spec_revision);
     forgive(w);
     if (!r->failed[0])
         judge(w);

@@ -39,7 +39,7 @@ static const char *reason_of(const cJSON *status, const char *type)
 static void add_stalled(struct list *l, const struct observed *o, const cJSON *next, const struct plan *p)
 {
     /* a second problem under the same condition is news as well */
-    if (p->stalled && !str_eq(reason_of(o->status, "Stalled"), reason_of(next, "Stalled")))
+    if (p->stalled && !str_eq(p->reason, "RolledBack") && !str_eq(reason_of(o->status, "Stalled"), reason_of(next, "Stalled")))
         add(l, true, p->reason, "Reconcile", p->message);
 }
 
@@ -146,6 +146,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     if (flips(o, next, "Ready", "True"))
         add(&l, false, "Ready", "Reconcile", "everything is as it should be");
     add_stalled(&l, o, next, p);
+    if (p->rollout.failed[0] && !str_eq(json_get_str(o->status, "predictor.failedRevision"), p->rollout.failed))
+        add(&l, true, "RolledBack", "Rollback", p->rollout.message);
     add_backup(&l, o, p);
     add_redis(&l, o, p);
     add_resize(&l, o, p);

@@ -365,6 +365,54 @@ static void a_node_not_listed_again_is_gone(void **state)
     assert_false(cache_hosts_are_known(f->cache));
 }
 
+static void a_deployment_says_which_template_it_speaks_of(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"a\",\"uid\":\"d\",\"annotations\":{\"deployment.kubernetes.io/revision\":\"12\"}},"
+                       "\"status\":{\"conditions\":[{\"type\":\"Progressing\",\"status\":\"False\",\"message\":"
+                       "\"ReplicaSet \\\"a-5d8c7\\\" has timed out progressing.\"}]}}");
+    struct record r, q;
+    (void)state;
+
+    assert_true(record_from(CHILD_DEPLOYMENT, obj, &r));
+    assert_int_equal(r.revision_no, 12);
+    assert_true(r.deadline_exceeded);
+    assert_string_equal(r.update_revision, "5d8c7");
+    q = r;
+    q.revision_no++;
+    assert_true(record_differs(&r, &q));
+    json_str(cJSON_GetArrayItem(json_at(obj, "status.conditions"), 0), "message", "Deployment \"a\" has timed out progressing.");
+    assert_true(record_from(CHILD_DEPLOYMENT, obj, &r));
+    assert_string_equal(r.update_revision, "");
+    cJSON_Delete(obj);
+}
+
+static void a_serving_pod_says_what_is_wrong(void **state)
+{
+    cJSON *obj = parse("{\"metadata\":{\"name\":\"a-5d8c7-x\",\"uid\":\"p\",\"labels\":{\"pod-template-hash\":\"5d8c7\"}},"
+                       "\"status\":{\"initContainerStatuses\":[{\"restartCount\":2,\"state\":{\"waiting\":{\"reason\":"
+                       "\"CrashLoopBackOff\",\"message\":\"back-off 20s\"}},\"lastState\":{\"terminated\":{\"exitCode\":7,"
+                       "\"reason\":\"Error\",\"message\":\"no model\\nat all\\n\"}}}],\"containerStatuses\":[{\"restartCount\":1,"
+                       "\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}}]}}");
+    struct pod p, q;
+    (void)state;
+
+    assert_true(pod_from(obj, &p));
+    assert_string_equal(p.revision, "5d8c7");
+    assert_int_equal(p.restarts, 3);
+    assert_string_equal(p.waiting, "CrashLoopBackOff");
+    assert_string_equal(p.detail, "back-off 20s");
+    assert_int_equal(p.exit_code, 7);
+    assert_string_equal(p.ended, "Error");
+    assert_string_equal(p.message, "no model at all");
+    pod_copy(&p, &q);
+    assert_false(pod_differs(&p, &q));
+    q.detail[0] = 'B';
+    assert_true(pod_differs(&p, &q));
+    pod_done(&p);
+    pod_done(&q);
+    cJSON_Delete(obj);
+}
+
 int main(void)
 {
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -374,7 +422,8 @@ int main(void)
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
         ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
         ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_on_trial_has_the_revision_of_its_template), ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
-        ROW(a_node_not_listed_again_is_gone),
+        ROW(a_node_not_listed_again_is_gone), ROW(a_deployment_says_which_template_it_speaks_of),
+        ROW(a_serving_pod_says_what_is_wrong),
     };
 
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
