@@ -133,6 +133,44 @@ static void do_scale(struct stage *s, const char *arg)
     r->owns_replicas = r->init_owns_replicas = false;
 }
 
+static void do_blind(struct stage *s, const char *arg)
+{
+    snprintf(s->blind, sizeof(s->blind), "%s", arg);
+    s->sees = false;
+}
+
+static void do_sees(struct stage *s, const char *arg)
+{
+    (void)arg;
+    s->blind[0] = '\0';
+    s->sees = true;
+}
+
+static void set_offer(struct stage *s, const char *what, bool there)
+{
+    static const struct { const char *name; enum capability what; } offers[] = {
+        { "vpa", CAP_VPA }, { "keda", CAP_KEDA }, { "zero", CAP_SCALE_TO_ZERO }, { "gateway", CAP_GATEWAY },
+    };
+
+    s->caps.knows_zero |= str_eq(what, "zero");
+    for (size_t i = 0; i < COUNT(offers); i++)
+        if (str_eq(offers[i].name, what)) {
+            capabilities_set(&s->caps, offers[i].what, there);
+            return;
+        }
+    fail_msg("no cluster offers \"%s\"", what);
+}
+
+static void do_offers(struct stage *s, const char *arg)
+{
+    set_offer(s, arg, true);
+}
+
+static void do_lacks(struct stage *s, const char *arg)
+{
+    set_offer(s, arg, false);
+}
+
 static void do_ready(struct stage *s, const char *arg)
 {
     s->rec[CHILD_DEPLOYMENT].ready = atoi(arg);
@@ -244,6 +282,7 @@ static const struct word {
     { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
+    { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks },
 };
 
 /* --- the player --- */

@@ -59,6 +59,9 @@ struct stage {
     cJSON *kept_template;
     bool kept_is_read; /* ... by whom the operator knows it */
     bool tells_revisions; /* else they are kept on the side */
+    char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
+    bool sees;      /* it says that it can */
+    struct capabilities caps;
     struct buf out;
     char *said; /* the last plan that `run` printed */
 };
@@ -71,6 +74,9 @@ static inline void observe_children(struct stage *s)
         s->o.child[c] = s->exists[c] ? &s->rec[c] : NULL;
         s->o.foreign[c] = s->foreign[c];
     }
+    s->rec[CHILD_HPA].hpa_limited_by_failure = s->blind[0];
+    s->rec[CHILD_HPA].hpa_sees = s->sees;
+    memcpy(s->rec[CHILD_HPA].mark, s->blind, sizeof(s->blind));
 }
 
 static inline void observe_revisions(struct stage *s)
@@ -147,7 +153,7 @@ static inline void observe(struct stage *s)
     s->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = s->generation,
                               .deleting = s->deleting, .paused = s->paused,
                               .svc = s->spec_ok ? &s->svc : NULL, .spec_err = s->spec_err,
-                              .status = s->status, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
+                              .status = s->status, .caps = s->caps, .now_ms = s->now_ms, .wall_ms = START_WALL_MS + s->now_ms };
     assert_int_equal(latch_from_status(s->status, &s->o.redis.latch, &s->spec_err), 0);
     observe_children(s);
     observe_revisions(s);
@@ -185,8 +191,9 @@ static inline void take_body(struct stage *s, enum child c, const cJSON *body)
     snprintf(r->owner_uid, sizeof(r->owner_uid), "u-1");
     r->spec_replicas = (int32_t)json_get_int(body, "spec.replicas", replicas);
     r->owns_replicas = json_has(body, "spec.replicas");
-    r->min_replicas = (int32_t)json_get_int(body, "spec.minReplicas", -1);
-    r->max_replicas = (int32_t)json_get_int(body, "spec.maxReplicas", -1);
+    r->min_replicas = (int32_t)json_get_int(body, c == CHILD_SCALEDOBJECT ? "spec.minReplicaCount" : "spec.minReplicas", -1);
+    r->max_replicas = (int32_t)json_get_int(body, c == CHILD_SCALEDOBJECT ? "spec.maxReplicaCount" : "spec.maxReplicas", -1);
+    r->desired_replicas = c == CHILD_HPA && s->exists[CHILD_DEPLOYMENT] ? s->rec[CHILD_DEPLOYMENT].spec_replicas : -1;
     r->max_unavailable = (int32_t)json_get_int(body, "spec.maxUnavailable", -1);
     r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
     s->exists[c] = true;
