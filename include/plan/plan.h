@@ -12,6 +12,7 @@
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
+#include "plan/loss.h"
 #include "plan/observed.h"
 
 enum action_kind {
@@ -69,6 +70,17 @@ struct replacing {
     int64_t generation; /* of the resource, that it is for */
     int64_t since_ms;   /* wall */
     char why[160];      /* the scheduler's word, when it begins */
+};
+
+/* What the worst loss of a node, and of a zone, would leave: for status.survives and the condition Survivable. */
+struct survives {
+    bool known;            /* nodes can be read */
+    bool starting;         /* fewer are ready than wanted: no judgement yet */
+    int32_t wanted;
+    struct worst node, zone;
+    struct copies copies;  /* who holds which shard of Redis; n 0: not known */
+    const char *reason;    /* static: the loss that would be an outage; NULL: none would */
+    char message[256];
 };
 
 /* How far a change of passwords is, for status.redis.users. */
@@ -151,6 +163,7 @@ struct plan {
     struct drain drain;
     struct replacing replacing;
     struct rollout_outcome rollout;
+    struct survives survives;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */
     struct desired_input in; /* what the children were built from, once the gate has decided; its keys are lent */
 };

@@ -236,7 +236,7 @@ static void add_columns(cJSON *list)
     add_column(list, "Age", "date", ".metadata.creationTimestamp", false);
     add_column(list, "URL", "string", ".status.url", true);
     add_column(list, "Revision", "string", ".status.predictor.revision", true);
-    add_column(list, "Survives", "string", ".status.survives", true);
+    add_column(list, "Survives", "string", ".status.survives.node", true);
 }
 
 static void add_version(cJSON *list)

@@ -514,6 +514,7 @@ static const struct field status_redis_fields[] = {
     STATE("version", "Of the server."),
     { .name = "migrating", .type = T_BOOL, .doc = "Slots are on their way." },
     { .name = "bootstrapped", .type = T_BOOL, .doc = "The cluster was formed once: it is never formed again." },
+    STATE("copies", "Pods by shard, the master first."),
     { .name = "plan", .type = T_ANY, .doc = "Who is who, decided before the first command was sent." },
     { .name = "resize", .type = T_ANY, .doc = "Which slots go where, decided before the first one moves." },
     { .name = "roll", .type = T_ANY, .doc = "Which pod is restarted, and why." },

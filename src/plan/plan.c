@@ -41,7 +41,7 @@ static const struct rule {
     { "headroom", rule_headroom },
     { "gate", rule_gate },                 { "feasible", rule_feasible },   { "rollout", rule_rollout },
     { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
-    { "scaling", rule_scaling },           { "redis-ready", rule_redis_ready },
+    { "scaling", rule_scaling },           { "survives", rule_survives },   { "redis-ready", rule_redis_ready },
 };
 
 const char *plan_rule_name(size_t i)

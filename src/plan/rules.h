@@ -122,6 +122,7 @@ enum verdict_of_rule rule_headroom(struct walk *w);     /* scaling.c */
 enum verdict_of_rule rule_scaling(struct walk *w);      /* scaling.c */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
+enum verdict_of_rule rule_survives(struct walk *w);     /* survives.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
 enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */
 

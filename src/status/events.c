@@ -156,6 +156,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_replacing(&l, o, p);
     if (flips(o, next, "RedisCertificateValid", "False"))
         add(&l, true, "RedisCertificateExpiring", "CheckCertificate", p->redis.certificate.message);
+    if (flips(o, next, "Survivable", "False"))
+        add(&l, true, "NotSurvivable", "CheckPlacement", p->survives.message);
     if (flips(o, next, "ScalingHeld", "True"))
         add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
     if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))

@@ -302,6 +302,53 @@ static void put_scaling(const struct observed *o, const struct plan *p, cJSON *s
     }
 }
 
+/* "3 of 3 shards keep a copy, a majority remains" */
+static void put_redis_left(cJSON *survives, const char *key, const struct loss *l)
+{
+    if (l->what[0] && l->redis.shards)
+        json_fmt(survives, key, "%d/%d shards, %s", l->redis.shards - l->redis.lost, l->redis.shards,
+                 l->redis.quorum ? "majority" : "no majority");
+}
+
+static void put_survivable(const struct observed *o, const struct survives *s, cJSON *status)
+{
+    char text[160];
+
+    if (!s->known || s->starting || !s->node.serving.what[0]) {
+        put_condition(o, status,
+                      &(struct condition){ "Survivable", false, true, s->known ? "NotAllReady" : "NodesUnknown",
+                                           s->known ? "told when as many replicas are ready as are wanted" : "nodes cannot be read" });
+        return;
+    }
+    snprintf(text, sizeof(text), "%d of %d replicas remain without the worst node, %d without the worst zone",
+             s->node.serving.ready_left, s->wanted, s->zone.serving.ready_left);
+    if (!s->zone.serving.what[0])
+        snprintf(text, sizeof(text), "%d of %d replicas remain without the worst node", s->node.serving.ready_left, s->wanted);
+    put_condition(o, status,
+                  &(struct condition){ "Survivable", !s->reason, false, s->reason ? s->reason : "Survives",
+                                       s->reason ? s->message : text });
+}
+
+static void put_survives(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    const struct survives *s = &p->survives;
+    cJSON *out = json_obj(status, "survives");
+    AUTO_BUF struct buf copies = { 0 };
+
+    put_survivable(o, s, status);
+    if (s->node.serving.what[0])
+        json_fmt(out, "node", "%d/%d", s->node.serving.ready_left, s->wanted);
+    if (s->zone.serving.what[0])
+        json_fmt(out, "zone", "%d/%d", s->zone.serving.ready_left, s->wanted);
+    put_redis_left(out, "redisNode", &s->node.redis);
+    put_redis_left(out, "redisZone", &s->zone.redis);
+    if (!s->copies.n)
+        return;
+    buf_init(&copies, 16 << 10);
+    copies_print(&s->copies, &copies);
+    json_str(json_obj(status, "redis"), "copies", buf_text(&copies));
+}
+
 static void put_address(const struct observed *o, cJSON *status)
 {
     AUTO_FREE char *selector = NULL;
@@ -352,6 +399,7 @@ cJSON *status_build(const struct observed *o, const struct plan *p)
     put_predictor(o, p, status);
     put_model(p, status);
     put_scaling(o, p, status);
+    put_survives(o, p, status);
     put_address(o, status);
     json_put_dup(status, "decisions", json_member(o->status, "decisions")); /* whoever writes it adds to them */
     return status;
