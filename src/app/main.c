@@ -6,6 +6,7 @@
 #include "app/fetch.h"
 #include "app/render.h"
 #include "app/run.h"
+#include "app/simulate.h"
 #include "app/why.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -28,6 +29,7 @@ static const struct subcommand {
     { "render", app_render, "print the manifests of an InferenceService, offline" },
     { "diff", app_diff, "what would the operator change now, per child and field" },
     { "why", app_why, "the last decisions on a resource, and the evidence as it is now" },
+    { "simulate", app_simulate, "what the loss of a node or zone, or a drain, would do to services" },
     { "check", app_check, "judge the slot health of a live Redis Cluster" },
     { "fetch", app_fetch, "bring a model's file into a folder: what init containers of serving pods do" },
     { "crd", app_crd, "print the CustomResourceDefinition" },
