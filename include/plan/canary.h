@@ -48,6 +48,7 @@ struct canary_seen {
     int32_t ready;      /* of its pods, of the wanted revision */
     int32_t restarts;   /* of these, together */
     bool excused;       /* one of them is being evicted, or its node is not well */
+    bool blocked;       /* what they need is known to be down: nothing is held against them, and no time counts */
     const char *trouble; /* why its pods cannot run, CamelCase, static; NULL: they may */
     int64_t bake_ms, deadline_ms;
     bool by_hand;

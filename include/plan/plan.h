@@ -12,6 +12,7 @@
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
+#include "plan/canary.h"
 #include "plan/loss.h"
 #include "plan/observed.h"
 
@@ -143,6 +144,14 @@ struct rollout_outcome {
     struct rollout_memory memory;       /* to hand in again at the next pass */
 };
 
+/* A version on trial: becomes status.predictor.canary and the condition CanaryRouted. */
+struct canary_outcome {
+    struct canary_state state;
+    int32_t ready;  /* of its pods */
+    int32_t weight; /* of a hundred requests, by the route */
+    bool apart;     /* it listens on other ports than what serves: no requests reach it */
+};
+
 struct plan {
     struct action actions[PLAN_ACTIONS_MAX];
     size_t n_actions;
@@ -159,6 +168,7 @@ struct plan {
     struct frozen frozen;
     struct scaling_floor floor;
     struct entrypoint headroom; /* to be written to status; image "": there is none */
+    struct canary_outcome canary;
     struct entrypoint fetcher; /* of models: to be written to status */
     struct drain drain;
     struct replacing replacing;

@@ -79,10 +79,21 @@ static const char *watch(struct canary_state *s, const struct canary_seen *in, s
     return NULL;
 }
 
+static void stand_still(struct canary_state *s, const struct canary_seen *in)
+{
+    s->restarts = in->restarts;
+    if (s->phase != CANARY_PROMOTING)
+        enter(s, in->ready < s->replicas ? CANARY_STARTING : s->phase, in);
+}
+
 static const char *judge(struct canary_state *s, const struct canary_seen *in, struct canary_verdict *out)
 {
     const char *failed = in->trouble;
 
+    if (in->blocked) {
+        stand_still(s, in);
+        return NULL;
+    }
     if (!failed && s->phase == CANARY_STARTING)
         failed = start(s, in, out);
     if (!failed && (s->phase == CANARY_BAKING || s->phase == CANARY_WAITING))

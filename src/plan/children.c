@@ -91,6 +91,8 @@ static bool is_left_alone(const struct walk *w, enum child c)
 {
     const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
 
+    if (walk_leaves_canary(w, c))
+        return true;
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0 && w->p->gate.held_up)
         return true;
     if (c == CHILD_DEPLOYMENT && w->leave_deployment)

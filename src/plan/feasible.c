@@ -50,7 +50,7 @@ static const struct pod *unplaced(const struct observed *o)
     for (size_t i = 0; i < o->n_pods; i++) {
         const struct pod *p = &o->pods[i];
 
-        if (p->serves && !p->deleting && p->unschedulable_ms && (!found || p->unschedulable_ms < found->unschedulable_ms))
+        if (p->serves && !p->on_trial && !p->deleting && p->unschedulable_ms && (!found || p->unschedulable_ms < found->unschedulable_ms))
             found = p;
     }
     return found;

@@ -40,6 +40,7 @@ static const struct rule {
     { "model", rule_model },
     { "headroom", rule_headroom },
     { "gate", rule_gate },                 { "feasible", rule_feasible },   { "rollout", rule_rollout },
+    { "canary", rule_canary },
     { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
     { "scaling", rule_scaling },           { "survives", rule_survives },   { "redis-ready", rule_redis_ready },
 };

@@ -45,7 +45,9 @@ static void forgive(struct walk *w)
 {
     struct rollout_outcome *r = &w->p->rollout;
 
-    if (!w->o->svc->predictor.auto_rollback || !str_eq(r->failed, w->spec_revision) || str_eq(r->last_good, w->spec_revision))
+    bool may_fail = w->o->svc->predictor.auto_rollback || w->o->svc->canary.present; /* a trial is always taken back */
+
+    if (!may_fail || !str_eq(r->failed, w->spec_revision) || str_eq(r->last_good, w->spec_revision))
         clear_failure(r);
 }
 
@@ -140,16 +142,14 @@ static bool is_in_trouble(const struct walk *w, const struct record *d)
     return d->deadline_exceeded;
 }
 
-/* Containers that need a Redis which is not there are not to blame. */
-static bool crashes_count(const struct walk *w)
+bool walk_crashes_count(const struct walk *w)
 {
     const struct redis_outcome *r = &w->p->redis;
 
     return !r->wanted || (r->state != REDIS_FORMING && r->state != REDIS_DOWN);
 }
 
-/* A trouble that may pass is given a tenth of the deadline, from when it was first seen. */
-static bool grace_is_over(struct walk *w, const struct diagnosis *d)
+bool walk_grace_is_over(struct walk *w, const struct diagnosis *d)
 {
     struct rollout_memory *m = &w->p->rollout.memory;
     int64_t patience_ms = w->o->svc->predictor.progress_deadline_s * 100LL;
@@ -193,9 +193,9 @@ static void diagnose(struct walk *w, const struct record *d)
         walk_look_again(w, 1000);
         return;
     }
-    rollout_diagnose(w->o->pods, w->o->n_pods, hash, crashes_count(w), &w->diagnosis);
+    rollout_diagnose(w->o->pods, w->o->n_pods, hash, walk_crashes_count(w), &w->diagnosis);
     late = passed_deadline(d, hash);
-    w->diagnosis.failed = grace_is_over(w, &w->diagnosis) || late;
+    w->diagnosis.failed = walk_grace_is_over(w, &w->diagnosis) || late;
     if (late && w->diagnosis.grace != GRACE_OVER)
         say_deadline(w);
 }

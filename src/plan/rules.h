@@ -29,6 +29,8 @@ struct walk {
     cJSON *spec_template;    /* what the spec makes of the serving pods, owned; NULL before rule_rollout */
     char spec_revision[TEMPLATE_HASH_SIZE];
     struct diagnosis diagnosis; /* of the template that is being rolled out */
+    bool leave_trial;        /* all children of a trial as they are: what the spec makes of them is not known now */
+    bool leave_canary;       /* the canary stays until no request goes to it any more */
     char backup_word[48];    /* a backup that a step waits for; "": none */
     /* the reason of the rule that is running */
     const char *reason;
@@ -116,10 +118,16 @@ enum verdict_of_rule rule_model(struct walk *w);        /* model.c */
 const cJSON *walk_last_good(struct walk *w, bool *waits);
 /* The spec's template has failed: said in the status before anything else, and not tried again. rollout.c */
 void walk_fail_template(struct walk *w, const char *reason, const char *text);
+/* Containers that need a Redis which is not there are not to blame. rollout.c */
+bool walk_crashes_count(const struct walk *w);
+/* A trouble of the spec's template that may pass is given a tenth of the deadline, from when it was first seen. rollout.c */
+bool walk_grace_is_over(struct walk *w, const struct diagnosis *d);
 enum verdict_of_rule rule_rollout(struct walk *w);      /* rollout.c: before the children */
 enum verdict_of_rule rule_keep(struct walk *w);         /* rollout_keep.c: after them */
 enum verdict_of_rule rule_headroom(struct walk *w);     /* scaling.c */
 enum verdict_of_rule rule_scaling(struct walk *w);      /* scaling.c */
+bool walk_leaves_canary(const struct walk *w, enum child c); /* canary.c */
+enum verdict_of_rule rule_canary(struct walk *w);       /* canary.c: after the rollout, before the children */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
 enum verdict_of_rule rule_survives(struct walk *w);     /* survives.c */

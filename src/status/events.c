@@ -138,6 +138,25 @@ static void add_replacing(struct list *l, const struct observed *o, const struct
     add(l, true, "RolloutReplacing", "Rollout", note);
 }
 
+static void add_canary(struct list *l, const struct observed *o, const struct plan *p)
+{
+    const struct canary_state *is = &p->canary.state;
+    struct canary_state was;
+    char note[200];
+
+    canary_parse(json_at(o->status, "predictor.canary"), &was);
+    if (is->phase && !str_eq(is->revision, was.revision)) {
+        snprintf(note, sizeof(note), "revision %s is tried with %d pods beside what serves", is->revision, is->replicas);
+        add(l, false, "CanaryStarted", "Rollout", note);
+    } else if (is->phase == CANARY_WAITING && was.phase != CANARY_WAITING) {
+        snprintf(note, sizeof(note), "revision %s has stood its trial and waits for a person", is->revision);
+        add(l, false, "CanaryWaiting", "Rollout", note);
+    } else if (is->phase == CANARY_PROMOTING && was.phase != CANARY_PROMOTING) {
+        snprintf(note, sizeof(note), "revision %s has stood its trial and replaces what serves", is->revision);
+        add(l, false, "CanaryPromoted", "Rollout", note);
+    }
+}
+
 size_t status_events(const struct observed *o, const cJSON *next, const struct plan *p,
                      struct status_event out[STATUS_EVENTS_MAX])
 {
@@ -152,6 +171,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_redis(&l, o, p);
     add_resize(&l, o, p);
     add_roll(&l, o, p);
+    if (!p->stopped)
+        add_canary(&l, o, p);
     add_drain(&l, o, p);
     add_replacing(&l, o, p);
     if (flips(o, next, "RedisCertificateValid", "False"))

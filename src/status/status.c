@@ -89,6 +89,32 @@ static void put_rollout(const struct observed *o, const struct plan *p, cJSON *s
     put_revision(out, "failedRevision", r->failed);
 }
 
+static void put_route(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    bool there = o->caps.gateway;
+    char text[200];
+
+    if (!o->svc || !o->svc->canary.route)
+        return;
+    if (there && p->canary.weight)
+        snprintf(text, sizeof(text), "%d of a hundred requests are for the canary", p->canary.weight);
+    else if (there)
+        snprintf(text, sizeof(text), "every request is for what serves");
+    else
+        snprintf(text, sizeof(text), "%s is not installed: each pod gets its share of the requests", capability_name(CAP_GATEWAY));
+    put_condition(o, status, &(struct condition){ "CanaryRouted", there, false, there ? "Routed" : "NotInstalled", text });
+}
+
+static void put_canary(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    cJSON *out = canary_json(&p->canary.state);
+
+    if (out)
+        json_int(out, "ready", p->canary.ready);
+    json_put(json_obj(status, "predictor"), "canary", out);
+    put_route(o, p, status);
+}
+
 static void put_predictor(const struct observed *o, const struct plan *p, cJSON *status)
 {
     const struct record *d = o->child[CHILD_DEPLOYMENT];
@@ -397,6 +423,7 @@ cJSON *status_build(const struct observed *o, const struct plan *p)
         return status;
     }
     put_predictor(o, p, status);
+    put_canary(o, p, status);
     put_model(p, status);
     put_scaling(o, p, status);
     put_survives(o, p, status);

@@ -72,6 +72,9 @@ static const struct row {
     { "more pods are asked for: all must be ready again", AT(CANARY_BAKING, 99), IN(.ready = 2, .size = 3), CANARY_STARTING, NULL, false, 600 },
     { "fewer pods are asked for: its time goes on", AT(CANARY_BAKING, 60), IN(.ready = 2, .size = 1), CANARY_BAKING, NULL, false, 40 },
     { "a share is taken once: an autoscaler does not disturb it", AT(CANARY_BAKING, 60), IN(.ready = 2, .size = 9, .size_is_exact = false), CANARY_BAKING, NULL, false, 40 },
+    { "without its Redis nothing is held against it", AT(CANARY_STARTING, 900), IN(.ready = 1, .blocked = true, .trouble = "CrashLoop"), CANARY_STARTING, NULL, false, 0 },
+    { "nor does its time go on", AT(CANARY_BAKING, 900), IN(.ready = 2, .blocked = true, .restarts = 4), CANARY_BAKING, NULL, false, 0 },
+    { "what is promoted goes on without Redis", AT(CANARY_PROMOTING, 9), IN(.ready = 0, .blocked = true), CANARY_PROMOTING, NULL, true, 0 },
     { "no time to bake: ready is enough", AT(CANARY_STARTING, 5), IN(.ready = 2, .bake_ms = 0), CANARY_PROMOTING, NULL, true, 0 },
 };
 

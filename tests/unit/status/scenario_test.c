@@ -176,6 +176,20 @@ static void do_ready(struct stage *s, const char *arg)
     s->rec[CHILD_DEPLOYMENT].ready = atoi(arg);
 }
 
+static void do_canary(struct stage *s, const char *arg)
+{
+    if (!s->exists[CHILD_CANARY])
+        fail_msg("no version is on trial");
+    trial_tell(&s->trial, arg);
+}
+
+static void do_image(struct stage *s, const char *label)
+{
+    enum child c = child_named(label);
+
+    buf_fmt(&s->out, "> %s\n", s->exists[c] && s->image[c] ? s->image[c] : "absent");
+}
+
 static int pod_named(const struct stage *s, const char *arg)
 {
     int64_t i = 0;
@@ -237,6 +251,8 @@ static void do_seen(struct stage *s, const char *arg)
 static void do_restart(struct stage *s, const char *arg)
 {
     (void)arg;
+    s->kept_is_read = false;
+    s->trouble = (struct rollout_memory){ .since_ms = 0 };
     s->settle = (struct settle){ 0 };
     s->heal = (struct heal_memory){ 0 };
     s->roles = (struct roles_memory){ 0 };
@@ -283,6 +299,7 @@ static const struct word {
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
     { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks },
+    { "canary", do_canary }, { "image", do_image },
 };
 
 /* --- the player --- */

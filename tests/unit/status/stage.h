@@ -10,6 +10,7 @@
 #define TESTS_STAGE_H
 
 #include "keys.h"
+#include "trial.h"
 #include "../slots/world_move.h"
 #include "base/str.h"
 #include "json/owned.h"
@@ -36,7 +37,9 @@ struct stage {
     struct roles_memory roles;
     struct redis_moving moving;
     struct redis_progress progress;
-    struct pod pods[W_PODS];
+    struct pod pods[W_PODS + TRIAL_PODS_MAX]; /* the canary's last */
+    struct trial_pods trial;
+    char *image[N_CHILDREN]; /* of the first container */
     struct host hosts[W_PODS]; /* each pod has a node of its own */
     bool ends[W_PODS];         /* the pod is being deleted */
     struct {
@@ -57,6 +60,7 @@ struct stage {
     bool died;
     char kept[TEMPLATE_HASH_SIZE]; /* the template that is kept ... */
     cJSON *kept_template;
+    struct rollout_memory trouble;
     bool kept_is_read; /* ... by whom the operator knows it */
     bool tells_revisions; /* else they are kept on the side */
     char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
@@ -86,6 +90,7 @@ static inline void observe_revisions(struct stage *s)
     memcpy(r->kept, s->kept, sizeof(r->kept));
     r->state = !s->kept_template ? KEPT_ABSENT : s->kept_is_read ? KEPT_HELD : KEPT_THERE;
     r->template = s->kept_template;
+    r->memory = s->trouble;
 }
 
 /* Pods behind those that run, which no node takes. */
@@ -131,6 +136,7 @@ static inline void observe_redis(struct stage *s)
     }
     s->o.pods = s->pods;
     s->o.n_pods = s->pods_run ? (size_t)s->redis.n_pods + observe_pending(s) : 0;
+    s->o.n_pods += (size_t)trial_put_pods(&s->trial, &s->pods[s->o.n_pods]);
     s->members = members_expected("fraud", s->o.svc, &r->latch, s->pods, s->o.n_pods, &r->expected);
     members_locate(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->hosts, s->o.n_pods);
     members_mark_roll(s->members, r->expected.n_members, s->pods, s->o.n_pods, s->o.child[CHILD_REDIS_STATEFULSET],
@@ -197,6 +203,17 @@ static inline void take_body(struct stage *s, enum child c, const cJSON *body)
     r->max_unavailable = (int32_t)json_get_int(body, "spec.maxUnavailable", -1);
     r->replicas = r->ready = r->updated = r->available = r->spec_replicas;
     s->exists[c] = true;
+    free(s->image[c]);
+    s->image[c] = json_has(body, "spec.template") ? xstrdup(json_get_str(body, "spec.template.spec.containers.0.image")) : NULL;
+    if (c == CHILD_CANARY)
+        trial_take(&s->trial, body);
+}
+
+static inline void end_child(struct stage *s, enum child c)
+{
+    s->exists[c] = false;
+    if (c == CHILD_CANARY)
+        trial_end(&s->trial);
 }
 
 /* What pods are made of from now on. */
@@ -308,7 +325,7 @@ static inline bool carry_out(struct stage *s)
         if (a->kind == ACT_APPLY)
             apply(s, a);
         else if (a->kind == ACT_DELETE)
-            s->exists[a->child] = false;
+            end_child(s, a->child);
         else if (a->kind == ACT_MOVE)
             move(s);
         else if (a->kind == ACT_POD_DELETE)
@@ -327,6 +344,7 @@ static inline void pass(struct stage *s)
     observe(s);
     plan_step(&s->o, &s->plan);
     keep_on_the_side(s);
+    s->trouble = s->plan.rollout.memory;
     s->settle = s->plan.redis.settle;
     s->heal = s->plan.redis.heal;
     s->roles = s->plan.redis.roles;
@@ -374,8 +392,10 @@ static inline struct stage *stage_new(void)
 
 static inline void stage_done(struct stage *s)
 {
-    for (int i = 0; i < W_PODS; i++)
+    for (int i = 0; i < W_PODS + TRIAL_PODS_MAX; i++)
         free(s->pods[i].name);
+    for (int c = 0; c < N_CHILDREN; c++)
+        free(s->image[c]);
     if (s->spec_ok)
         isvc_done(&s->svc);
     cJSON_Delete(s->status);
