@@ -109,6 +109,10 @@ static void next(struct pass *p)
 
 void act_next(struct pass *p)
 {
+    if (p->c->cfg.look) {
+        pass_decide(p);
+        return;
+    }
     p->next_action++;
     next(p);
 }

@@ -158,10 +158,28 @@ static void show(struct track *t, const struct plan *p)
     t->shown.held_down = p->gate.held_down;
 }
 
+/* What a decision waits to be read is read by who only looks, too. */
+static bool reads_first(struct pass *p)
+{
+    enum { LOOKUPS_MAX = 4 };
+
+    for (p->next_action = 0; p->next_action < p->plan.n_actions; p->next_action++) {
+        enum action_kind kind = p->plan.actions[p->next_action].kind;
+
+        if ((kind != ACT_REVISION_READ && kind != ACT_REVISION_FIND) || p->n_lookups++ >= LOOKUPS_MAX)
+            continue;
+        (kind == ACT_REVISION_READ ? revision_read : revision_find)(p);
+        return true;
+    }
+    return false;
+}
+
 static void end_look(struct pass *p)
 {
     const struct ctrl_look *look = p->c->cfg.look;
 
+    if (reads_first(p))
+        return;
     look->on_decided(look->arg, &p->o, &p->plan);
     pass_end(p, NULL, -1);
 }
@@ -178,10 +196,11 @@ static void show_revisions(const struct revision_track *t, struct rollout_seen *
     out->memory = t->memory;
 }
 
-static void decide(struct pass *p)
+void pass_decide(struct pass *p)
 {
     struct track *t = p->track;
 
+    plan_done(&p->plan);
     pass_refresh(p);
     p->o.redis.settle = t->settle;
     p->o.redis.heal = t->heal;
@@ -235,7 +254,7 @@ static void on_views(void *arg, struct node_view *views, size_t n)
     p->probe = NULL;
     p->views = views;
     p->n_views = n;
-    settings_look(p, decide);
+    settings_look(p, pass_decide);
 }
 
 static bool anyone_has_an_address(const struct pass *p)
@@ -253,11 +272,11 @@ static void probe(struct pass *p)
 
     if (p->track->secret == SECRET_BAD) {
         p->o.redis.blocked = p->track->secret_problem;
-        decide(p);
+        pass_decide(p);
         return;
     }
     if (!p->track->password_is_known || !anyone_has_an_address(p)) {
-        decide(p);
+        pass_decide(p);
         return;
     }
     access_init(p, &a);
@@ -272,7 +291,7 @@ static void observe_redis(struct pass *p)
     bool fresh = t->secret_read_ms && loop_now_ms() - t->secret_read_ms < SECRET_AGAIN_MS;
 
     if (!p->members)
-        decide(p);
+        pass_decide(p);
     else if (fresh)
         probe(p);
     else

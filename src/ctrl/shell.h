@@ -186,6 +186,7 @@ struct pass {
     struct plan plan;
     int64_t started_ms;
     size_t next_action;
+    unsigned n_lookups; /* of who only looks */
     unsigned n_writes;
     uint64_t wrote;               /* bit i: action i changed something */
     bool acted;                   /* something was written: the next pass says how it stands */
@@ -213,6 +214,7 @@ void passes_cancel(struct ctrl *c);
 void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller */
 /* Takes the newest records of children: what was looked up may have taken a while. */
 void pass_refresh(struct pass *p);
+void pass_decide(struct pass *p); /* by what is known now */
 /* kind ERR_NONE: again_ms from now at the latest, -1 only on change. */
 void pass_end(struct pass *p, const struct err *e, int64_t again_ms);
 

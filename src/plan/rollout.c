@@ -102,18 +102,23 @@ void walk_fail_template(struct walk *w, const char *reason, const char *text)
     w->p->status_first = true;
 }
 
+static bool holds_the_spec(struct walk *w)
+{
+    AUTO_JSON cJSON *body = desired_child(CHILD_DEPLOYMENT, w->o->svc, &w->in);
+
+    return walk_child_is_so(w, CHILD_DEPLOYMENT, body);
+}
+
 /* Does the Deployment hold what the spec says, taken up by its controller, and is it not done with it? */
 static bool is_rolling_out(struct walk *w, const struct record *d)
 {
-    AUTO_JSON cJSON *body = NULL;
     int32_t want = w->p->replicas_wanted;
 
     if (!d || d->deleting || d->observed_generation < d->generation)
         return false;
     if (d->updated >= want && d->ready >= want && d->unavailable <= 0 && !d->deadline_exceeded)
         return false;
-    body = desired_child(CHILD_DEPLOYMENT, w->o->svc, &w->in);
-    return walk_child_is_so(w, CHILD_DEPLOYMENT, body);
+    return holds_the_spec(w);
 }
 
 static bool newest_is_known(const struct walk *w, const struct record *d)
@@ -237,7 +242,8 @@ static void look_for_a_way_back(struct walk *w)
     const struct rollout_outcome *r = &w->p->rollout;
     bool waits;
 
-    if (w->o->child[CHILD_DEPLOYMENT] && w->o->svc->predictor.auto_rollback && !str_eq(r->revision, w->spec_revision))
+    if (w->o->child[CHILD_DEPLOYMENT] && w->o->svc->predictor.auto_rollback && !str_eq(r->revision, w->spec_revision) &&
+        !holds_the_spec(w))
         walk_last_good(w, &waits);
 }
 

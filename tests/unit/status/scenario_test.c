@@ -190,6 +190,33 @@ static void do_image(struct stage *s, const char *label)
     buf_fmt(&s->out, "> %s\n", s->exists[c] && s->image[c] ? s->image[c] : "absent");
 }
 
+/* "CrashLoopBackOff 3": the first pod of the new version waits, and was restarted so often. */
+static void do_stuck(struct stage *s, const char *arg)
+{
+    struct record *r = &s->rec[CHILD_DEPLOYMENT];
+    char why[32] = "";
+    int restarts = 0;
+
+    sscanf(arg, "%31s %d", why, &restarts);
+    r->replicas = r->spec_replicas + 1;
+    r->updated = r->unavailable = 1;
+    r->ready = r->available = r->spec_replicas;
+    s->stuck = (struct pod){ .name = (char *)(uintptr_t)"fraud-x", .serves = true, .restarts = restarts, .exit_code = restarts > 0 };
+    memcpy(s->stuck.waiting, why, sizeof(s->stuck.waiting));
+}
+
+static void do_late(struct stage *s, const char *arg)
+{
+    (void)arg;
+    s->rec[CHILD_DEPLOYMENT].deadline_exceeded = true;
+}
+
+static void do_revisions(struct stage *s, const char *arg)
+{
+    (void)arg;
+    s->tells_revisions = true;
+}
+
 static int pod_named(const struct stage *s, const char *arg)
 {
     int64_t i = 0;
@@ -256,6 +283,7 @@ static void do_restart(struct stage *s, const char *arg)
     s->settle = (struct settle){ 0 };
     s->heal = (struct heal_memory){ 0 };
     s->roles = (struct roles_memory){ 0 };
+    s->kept[0] = '\0'; /* nobody has looked yet */
     s->knows_password = s->exists[CHILD_REDIS_SECRET];
 }
 
@@ -297,6 +325,7 @@ static const struct word {
     { "drift", do_drift },   { "vanish", do_vanish },     { "foreign", do_foreign }, { "scale", do_scale },
     { "ready", do_ready },   { "kill", do_kill },         { "start", do_start }, { "hide", do_hide },
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
+    { "stuck", do_stuck },   { "late", do_late },         { "revisions", do_revisions },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
     { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks },
     { "canary", do_canary }, { "image", do_image },

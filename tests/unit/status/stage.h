@@ -63,6 +63,8 @@ struct stage {
     struct rollout_memory trouble;
     bool kept_is_read; /* ... by whom the operator knows it */
     bool tells_revisions; /* else they are kept on the side */
+    struct pod stuck;     /* of the version that is being rolled out; no name: there is none */
+    struct pod all[W_PODS + 1]; /* lent from pods, and it */
     char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
     bool sees;      /* it says that it can */
     struct capabilities caps;
@@ -154,6 +156,16 @@ static inline void observe_redis(struct stage *s)
     r->password_is_known = s->knows_password;
 }
 
+static inline void observe_stuck(struct stage *s)
+{
+    if (!s->stuck.name)
+        return;
+    memcpy(s->all, s->pods, s->o.n_pods * sizeof(*s->all));
+    s->all[s->o.n_pods] = s->stuck;
+    s->o.pods = s->all;
+    s->o.n_pods++;
+}
+
 static inline void observe(struct stage *s)
 {
     s->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = s->generation,
@@ -164,6 +176,7 @@ static inline void observe(struct stage *s)
     observe_children(s);
     observe_revisions(s);
     observe_redis(s);
+    observe_stuck(s);
 }
 
 static inline void forget(struct stage *s)
@@ -207,6 +220,8 @@ static inline void take_body(struct stage *s, enum child c, const cJSON *body)
     s->image[c] = json_has(body, "spec.template") ? xstrdup(json_get_str(body, "spec.template.spec.containers.0.image")) : NULL;
     if (c == CHILD_CANARY)
         trial_take(&s->trial, body);
+    if (c == CHILD_DEPLOYMENT)
+        s->stuck = (struct pod){ 0 };
 }
 
 static inline void end_child(struct stage *s, enum child c)
@@ -296,7 +311,10 @@ static inline bool is_of_revisions(const struct action *a)
 
 static inline void do_revision(struct stage *s, const struct action *a)
 {
-    s->kept_is_read |= a->kind == ACT_REVISION_READ;
+    if (a->kind == ACT_REVISION_READ) {
+        s->kept_is_read = true;
+        memcpy(s->kept, a->pod, sizeof(s->kept) - 1);
+    }
     if (a->kind != ACT_REVISION_KEEP)
         return;
     cJSON_Delete(s->kept_template);
