@@ -202,11 +202,69 @@ static void newest_wins(struct e2e *t)
     kube_watch_free(watch);
 }
 
+static bool is_served(const cJSON *crd, const void *arg)
+{
+    (void)arg;
+    return str_eq(json_get_str(e2e_condition(crd, "Established"), "status"), "True");
+}
+
+/* A cluster that has the Gateway API keeps its own. */
+static void install_gateway(struct e2e *t)
+{
+    static const char what[] = "customresourcedefinitions/httproutes.gateway.networking.k8s.io";
+    char text[8192];
+    FILE *f = fopen("tests/e2e/gateway.yaml", "re");
+
+    E2E_CHECK(t, f, NULL, "cannot open tests/e2e/gateway.yaml: tests run from the top of the repository");
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    e2e_apply(t, "%s", text);
+    e2e_wait(t, what, is_served, NULL, 30, "HTTPRoutes are not served");
+}
+
+static bool has_gateway(struct e2e *t)
+{
+    return e2e_send(t, "GET", "/apis/gateway.networking.k8s.io/v1", NULL, NULL, NULL) == 200;
+}
+
+static void route_is(struct e2e *t, int stable, const char *canary)
+{
+    e2e_wait_value(t, "httproutes/fraud", "spec.rules.0.backendRefs.0.weight", e2e_fmt(t, "%d", stable), STEP_S);
+    e2e_wait_value(t, "httproutes/fraud", "spec.rules.0.backendRefs.1.weight", canary, STEP_S);
+}
+
+#define ROUTE ", route: { weight: 20, parentRefs: [{ name: web }], hostnames: [fraud.example.com] }"
+
+static void weighted(struct e2e *t)
+{
+    struct operator *op = bring_up(t, ROUTE);
+
+    if (!has_gateway(t)) {
+        e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "False", "NotInstalled", STEP_S);
+        install_gateway(t);
+        anew(t, op);
+    }
+    e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "True", NULL, STEP_S);
+    route_is(t, 100, "null");
+    e2e_apply(t, TRIAL, "v2", 3, ROUTE);
+    e2e_wait_present(t, "services/fraud-canary", STEP_S);
+    route_is(t, 80, "20");
+    phase_is(t, "Baking");
+    int64_t generation = json_get_int(e2e_get(t, "httproutes/fraud"), "metadata.generation", 0);
+    e2e_sleep_ms(t, 1000);
+    E2E_CHECK(t, json_get_int(e2e_get(t, "httproutes/fraud"), "metadata.generation", 0) == generation, NULL,
+              "the route is written again and again");
+    is_at_rest(t, "v2");
+    e2e_wait_absent(t, "services/fraud-canary", STEP_S);
+    route_is(t, 100, "null");
+}
+
 static const struct e2e_test tests[] = {
     { "a canary is promoted, also by operators that live briefly", promoted, NEEDS_SIM_NODES },
     { "a canary that crashes is aborted, says why, and is not tried again", aborted, NEEDS_SIM_NODES },
     { "a canary is promoted by hand", by_hand, NEEDS_SIM_NODES },
     { "the newest template is on trial; set back, nothing has happened", newest_wins, NEEDS_SIM_NODES },
+    { "a route gives the canary its weight, and takes it away before it goes", weighted, NEEDS_SIM_NODES },
 };
 
 int main(void)
