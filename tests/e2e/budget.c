@@ -108,19 +108,6 @@ static void complain(struct budget *b, const cJSON *obj, const char *fmt, ...)
 
 /* --- judged: by the spec that is kindest to it, of those that the operator may have seen --- */
 
-static void judge_template(struct budget *b, const cJSON *is, const cJSON *specs)
-{
-    int n = (int)json_get_int(is, "spec.replicas", 1), goes, best = -1;
-    const cJSON *spec;
-
-    goes = str_eq(json_get_str(is, "spec.strategy.type"), "Recreate")
-               ? n : share_of(json_at(is, "spec.strategy.rollingUpdate.maxUnavailable"), n, false, n / 4);
-    cJSON_ArrayForEach(spec, specs)
-        best = spared(spec, n) > best ? spared(spec, n) : best;
-    if (best >= 0 && goes > best)
-        complain(b, is, "a new template may take away %d of %d replicas, the user spares %d", goes, n, best);
-}
-
 /* The versions of one service serve together. */
 static int replicas_together(const struct budget *b, const cJSON *is)
 {
@@ -136,16 +123,46 @@ static int replicas_together(const struct budget *b, const cJSON *is)
     return n;
 }
 
+static int least_wanted(const cJSON *specs)
+{
+    int least = INT32_MAX;
+    const cJSON *spec;
+
+    cJSON_ArrayForEach(spec, specs)
+        least = min_replicas(spec) < least ? min_replicas(spec) : least;
+    return least;
+}
+
+/* A version on trial is beside what serves: all of it may go, as long as the others are as many as the user wants. */
+static bool is_beside(const struct budget *b, const cJSON *is, const cJSON *specs)
+{
+    const cJSON *component = json_member(json_at(is, "metadata.labels"), "app.kubernetes.io/component");
+
+    return str_eq(cJSON_GetStringValue(component), "canary") &&
+           replicas_together(b, is) - (int)json_get_int(is, "spec.replicas", 1) >= least_wanted(specs);
+}
+
+static void judge_template(struct budget *b, const cJSON *is, const cJSON *specs)
+{
+    int n = (int)json_get_int(is, "spec.replicas", 1), goes, best = -1;
+    const cJSON *spec;
+
+    goes = str_eq(json_get_str(is, "spec.strategy.type"), "Recreate")
+               ? n : share_of(json_at(is, "spec.strategy.rollingUpdate.maxUnavailable"), n, false, n / 4);
+    cJSON_ArrayForEach(spec, specs)
+        best = spared(spec, n) > best ? spared(spec, n) : best;
+    if (best >= 0 && goes > best && !is_beside(b, is, specs))
+        complain(b, is, "a new template may take away %d of %d replicas, the user spares %d", goes, n, best);
+}
+
 static void judge_replicas(struct budget *b, const cJSON *was, const cJSON *is, const cJSON *specs)
 {
-    int from = (int)json_get_int(was, "spec.replicas", 1), to = (int)json_get_int(is, "spec.replicas", 1), least = INT32_MAX;
-    const cJSON *spec;
+    int from = (int)json_get_int(was, "spec.replicas", 1), to = (int)json_get_int(is, "spec.replicas", 1);
+    int least = least_wanted(specs);
 
     if (to >= from || !owned_has(owned_fields(is, API_MANAGER), "spec.replicas"))
         return;
     b->n_judged++;
-    cJSON_ArrayForEach(spec, specs)
-        least = min_replicas(spec) < least ? min_replicas(spec) : least;
     if (replicas_together(b, is) < least)
         complain(b, is, "replicas lowered from %d to %d, the user wants at least %d", from, to, least);
 }

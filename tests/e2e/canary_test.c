@@ -7,6 +7,7 @@
 
 #include "e2e/children.h"
 #include "e2e/operator.h"
+#include "e2e/traffic.h"
 #include "kube/watch.h"
 
 enum { STEP_S = 90 };
@@ -18,10 +19,10 @@ enum { STEP_S = 90 };
     "spec:\n"                                                                                           \
     "  predictor:\n"                                                                                    \
     "    minReplicas: 2\n"                                                                              \
-    "    terminationGracePeriodSeconds: 1\n"                                                            \
+    "    terminationGracePeriodSeconds: 10\n"                                                           \
     "    containers:\n"                                                                                 \
     "      - image: registry.example.com/fraud:%s\n"                                                    \
-    "        lifecycle: { preStop: { sleep: { seconds: 1 } } }\n"                                       \
+    "        lifecycle: { preStop: { sleep: { seconds: 3 } } }\n"                                       \
     "        startupProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, failureThreshold: 100 }\n"    \
     "        readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, failureThreshold: 3 }\n"
 #define TRIAL BODY "  rollout: { progressDeadlineSeconds: 120, canary: { replicas: 1, bakeSeconds: %d%s } }\n"
@@ -113,6 +114,17 @@ static int64_t generation_of(struct e2e *t)
     return json_get_int(e2e_get(t, "deployments/fraud"), "metadata.generation", 0);
 }
 
+/* Pods that end are gone as well: their last moments count. */
+static void wait_pods(struct e2e *t, int n)
+{
+    int64_t end_ms = e2e_deadline_ms(STEP_S);
+
+    while (json_count(e2e_list(t, "pods")) != n) {
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "not %d pods within %d s", n, STEP_S);
+        e2e_sleep_ms(t, 200);
+    }
+}
+
 /* The operator dies at each step, and goes on where it was. */
 static void promoted(struct e2e *t)
 {
@@ -120,6 +132,7 @@ static void promoted(struct e2e *t)
     struct history h;
 
     struct kube_watch *watch = watch_stable(t, &h);
+    struct traffic *c = traffic_start(t, "fraud");
     int64_t generation = generation_of(t);
     e2e_apply(t, TRIAL, "v2", 5, "");
     e2e_wait_present(t, "deployments/fraud-canary", STEP_S);
@@ -138,6 +151,8 @@ static void promoted(struct e2e *t)
     is_at_rest(t, "v2");
     E2E_CHECK(t, h.least_ready >= 2, NULL, "%d replicas were ready", h.least_ready);
     e2e_wait_value(t, "inferenceservices/fraud", "status.predictor.canary", "null", STEP_S);
+    wait_pods(t, 2);
+    traffic_end(t, c);
     kube_watch_free(watch);
 }
 
@@ -187,6 +202,7 @@ static void newest_wins(struct e2e *t)
 
     bring_up(t, "");
     struct kube_watch *watch = watch_stable(t, &h);
+    struct traffic *c = traffic_start(t, "fraud");
     int64_t generation = generation_of(t);
     e2e_apply(t, TRIAL, "v2", 600, "");
     phase_is(t, "Baking");
@@ -198,6 +214,8 @@ static void newest_wins(struct e2e *t)
               "the revision on trial is still the first");
     e2e_apply(t, TRIAL, "v1", 600, "");
     is_at_rest(t, "v1");
+    wait_pods(t, 2);
+    traffic_end(t, c);
     expect_untouched(t, &h, generation);
     kube_watch_free(watch);
 }
@@ -260,10 +278,10 @@ static void weighted(struct e2e *t)
 }
 
 static const struct e2e_test tests[] = {
-    { "a canary is promoted, also by operators that live briefly", promoted, NEEDS_SIM_NODES },
+    { "a canary is promoted, also by operators that live briefly, and no request fails", promoted, NEEDS_SIM_NODES },
     { "a canary that crashes is aborted, says why, and is not tried again", aborted, NEEDS_SIM_NODES },
     { "a canary is promoted by hand", by_hand, NEEDS_SIM_NODES },
-    { "the newest template is on trial; set back, nothing has happened", newest_wins, NEEDS_SIM_NODES },
+    { "the newest template is on trial; set back, nothing has happened, and no request fails", newest_wins, NEEDS_SIM_NODES },
     { "a route gives the canary its weight, and takes it away before it goes", weighted, NEEDS_SIM_NODES },
 };
 
