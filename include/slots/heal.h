@@ -39,6 +39,7 @@ enum heal_action {
     HEAL_MOVE,     /* moves: keys of half moved slots */
     HEAL_ADDSLOTS,
     HEAL_SAVE,     /* BGSAVE on what is left of a shard, before something is given up */
+    HEAL_CANCEL,   /* of a migration whose source is silent */
 };
 
 /* All lent for the call. */

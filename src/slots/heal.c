@@ -86,7 +86,7 @@ static bool rule_wait(struct heal *h)
 void heal_step(const struct heal_input *in, struct heal_memory *mem, struct heal_step *out)
 {
     static bool (*const rules[])(struct heal *) = {
-        heal_unknown, heal_cluster_exists, heal_suspend,    heal_meet,   heal_stale_replication, heal_replacement,
+        heal_jobs,    heal_unknown, heal_cluster_exists, heal_suspend, heal_meet, heal_stale_replication, heal_replacement,
         heal_balance, heal_arm,            heal_failover,   heal_forget, heal_open_slots,        heal_lost_slots,
         rule_trouble, heal_strangers,      rule_wait,
     };
@@ -119,7 +119,7 @@ void heal_step_done(struct heal_step *s)
 const char *heal_action_name(enum heal_action a)
 {
     static const char *const names[] = { "none",  "wait",     "refuse", "suspend", "meet",     "replicate", "forget", "arm",
-                                         "force", "takeover", "stable", "mark", "move",    "add-slots", "save" };
+                                         "force", "takeover", "stable", "mark", "move",    "add-slots", "save", "cancel" };
 
     return names[a];
 }

@@ -77,6 +77,9 @@ bool heal_is_conflict(const struct heal *h, uint16_t slot);           /* told of
 int64_t heal_missing_ms(struct heal *h, const char *id);          /* for how long; begins with 0 */
 void heal_forget_found(struct heal *h);
 
+/* heal_jobs.c */
+bool heal_jobs(struct heal *h);
+
 /* heal_address.c */
 bool heal_unknown(struct heal *h);
 bool heal_cluster_exists(struct heal *h);

@@ -46,16 +46,22 @@ static void begin_replicas(struct e2e *t, int turn)
     e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {replicasPerShard: %d}}}", turn % 2 ? 1 : 2));
 }
 
+static void begin_rotate(struct e2e *t, int turn)
+{
+    e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {auth: {rotate: turn-%d}}}}", turn));
+}
+
 const char *operation_service_of(struct e2e *t, const char *image)
 {
     return e2e_fmt(t, SERVICE("{image: '%s'}"), image);
 }
 
-const struct operation operation_shards = { "shards", false, begin_shards, false, { 4, 3 }, { 1, 1 } };
-const struct operation operation_replicas = { "replicas", false, begin_replicas, false, { 3, 3 }, { 2, 1 } };
-const struct operation operation_form = { "form", true, begin_form, false, { 3, 3 }, { 1, 1 } };
-const struct operation operation_heal = { "heal", false, begin_heal, true, { 3, 3 }, { 1, 1 } };
-const struct operation operation_roll = { "roll", false, begin_roll, true, { 3, 3 }, { 1, 1 } };
+const struct operation operation_shards = { "shards", false, begin_shards, false, { 4, 3 }, { 1, 1 }, false };
+const struct operation operation_replicas = { "replicas", false, begin_replicas, false, { 3, 3 }, { 2, 1 }, false };
+const struct operation operation_rotate = { "rotate", false, begin_rotate, false, { 3, 3 }, { 1, 1 }, true };
+const struct operation operation_form = { "form", true, begin_form, false, { 3, 3 }, { 1, 1 }, false };
+const struct operation operation_heal = { "heal", false, begin_heal, true, { 3, 3 }, { 1, 1 }, false };
+const struct operation operation_roll = { "roll", false, begin_roll, true, { 3, 3 }, { 1, 1 }, false };
 
 static bool is_old(const struct redis_pods *then, const char *uid)
 {
@@ -77,6 +83,9 @@ const char *operation_still_to_do(struct e2e *t, const struct operation *o, int 
         return e2e_fmt(t, "RedisReady says %s", json_get_str(ready, "message"));
     if (json_has(isvc, "status.redis.resize") || json_has(isvc, "status.redis.roll"))
         return "a plan in the status";
+    if (o->rotates && (json_get_int(isvc, "status.redis.users.rotation", 0) != turn + 1 ||
+                       !str_eq(json_get_str(isvc, "status.redis.users.phase"), "Done")))
+        return "passwords are on their way";
     redis_pods_get(t, "fraud", &now);
     for (int i = 0; o->renews_pods && i < now.n; i++)
         if (is_old(then, now.uids[i]))

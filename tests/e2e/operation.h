@@ -15,11 +15,13 @@ struct operation {
     void (*begin)(struct e2e *t, int turn); /* asks for it; turns alternate where it goes there and back */
     bool renews_pods;
     int masters[2], replicas[2];            /* when over, by turn */
+    bool rotates;
 };
 
 extern const struct operation operation_form, operation_heal, operation_roll;
 extern const struct operation operation_shards;   /* 3 to 4, and back */
 extern const struct operation operation_replicas; /* 1 to 2, and back */
+extern const struct operation operation_rotate;   /* other passwords, by one each turn */
 
 extern const char operation_service[]; /* what there is before, unless it is forming */
 const char *operation_service_of(struct e2e *t, const char *image); /* the same of another image; lent */

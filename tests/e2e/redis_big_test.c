@@ -4,6 +4,7 @@
  * slower they are meanwhile is measured, beside what they see in quiet times before and after. Minutes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "e2e/ledger.h"
@@ -96,12 +97,76 @@ static void grows_and_shrinks(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
+/* --- T13 --- */
+
+enum { HUGE_BYTES = 500 << 20 };
+
+/* A key in a slot of the fourth shard, so that it has to leave with it; its name, lent. */
+static const char *write_huge(struct e2e *t)
+{
+    struct redis_nodes n;
+
+    redis_nodes_get(t, "fraud", &n);
+    for (int i = 0; i < n.n_masters; i++) {
+        if (atoi(strrchr(n.masters[i], '-') + 1) < 6)
+            continue;
+        const char *ip = e2e_fmt(t, "%s", json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s", n.masters[i])), "status.podIP"));
+        for (int k = 0; k < 100; k++) {
+            const char *said = redis_ask(t, "fraud", ip, e2e_fmt(t, "SET huge:%d x", k));
+            if (!str_eq(said, "OK"))
+                continue; /* MOVED */
+            /* a second, and more, on a busy machine: the answer may come too late for us */
+            redis_ask(t, "fraud", ip, e2e_fmt(t, "SETRANGE huge:%d %d end", k, HUGE_BYTES - 3));
+            return e2e_fmt(t, "huge:%d", k);
+        }
+    }
+    e2e_fail(t, NULL, "no key belongs to the fourth shard");
+}
+
+/* Who holds it, and how much of it. */
+static bool has_huge(struct e2e *t, const char *key)
+{
+    struct redis_nodes n;
+
+    redis_nodes_get(t, "fraud", &n);
+    for (int i = 0; i < n.n_masters; i++) {
+        const char *ip = json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s", n.masters[i])), "status.podIP");
+        const char *len = ip ? redis_ask(t, "fraud", ip, e2e_fmt(t, "STRLEN %s", key)) : NULL;
+        if (len && atoi(len) == HUGE_BYTES) {
+            const char *end = redis_ask(t, "fraud", ip, e2e_fmt(t, "GETRANGE %s %d -1", key, HUGE_BYTES - 3));
+            return str_eq(end, "end");
+        }
+    }
+    return false;
+}
+
+static void huge_key_moves(struct e2e *t)
+{
+    const struct release *r = t->row;
+
+    e2e_needs_server(t, r->server);
+    witness_bring_up(t, r->yaml);
+    ledger_start(t, "fraud");
+    resize(t, 4, 1);
+    const char *key = write_huge(t);
+    for (int64_t end_ms = e2e_deadline_ms(60); !has_huge(t, key); e2e_sleep_ms(t, 500))
+        E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%s was not written", key);
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", READY_S);
+    resize(t, 3, 1);
+    E2E_CHECK(t, has_huge(t, key), NULL, "%s is not whole", key);
+    witness_check_ledger(t, 0, 0);
+}
+
+#define HUGE(name, i) { { name, huge_key_moves, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
 #define BIG(name, i) { { name, grows_and_shrinks, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
 
 static const struct e2e_row tests[] = {
     BIG("1 GB on Redis 7.0: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 0),
     BIG("1 GB on Redis 8.6: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 1),
     BIG("1 GB on Valkey 9.1: 3 to 6 to 3 shards, replicas 1 to 2 to 1", 2),
+    HUGE("T13: a key of 500 MB in a slot that moves, Redis 7.0", 0),
+    HUGE("T13: a key of 500 MB in a slot that moves, Redis 8.6", 1),
+    HUGE("T13: a key of 500 MB in a slot that moves, Valkey 9.1", 2),
 };
 
 int main(void)

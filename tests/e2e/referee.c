@@ -142,7 +142,7 @@ static redisReply *ask_words(redisContext *c, char *command)
 /* Keys are the application's, the rest is the operator's. */
 static bool is_of_app(const char *command)
 {
-    static const char *const words[] = { "GET", "SET", "DEL", "EXISTS", "ASKING", "FCALL", "FUNCTION" };
+    static const char *const words[] = { "GET", "SET", "SETRANGE", "GETRANGE", "STRLEN", "DEL", "EXISTS", "ASKING", "FCALL", "FUNCTION" };
 
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_has_prefix(command, words[i]) && strchr(" ;", command[strlen(words[i])]))

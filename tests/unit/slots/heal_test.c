@@ -327,6 +327,39 @@ static void all_pods_new_is_no_bootstrap(void **state)
     assert_non_null(strstr(step.reason, "no pod that answers remembers the cluster"));
 }
 
+static void add_import(size_t to, const char *source, const char *state)
+{
+    const struct view_pair pairs[] = { { "id", "1", 2, 1 }, { "operation", "import", 9, 6 }, { "slots", "0-99", 5, 4 },
+                                       { "source", source, 6, strlen(source) }, { "state", state, 5, strlen(state) } };
+    struct err e;
+
+    assert_int_equal(view_add_job(&views[to], pairs, COUNT(pairs), &e), 0);
+    heal_step(&(struct heal_input){ .x = &world.x, .views = views, .v = &v, .now_ms = world.now_ms }, &memory, &step);
+}
+
+/* Master 0 gives slots to master 1, and falls silent: too early for anybody to say so, and perhaps to us alone. */
+static void what_a_silent_master_gives_is_let_go(void **state)
+{
+    char source[NODE_ID_LEN + 1];
+    (void)state;
+
+    memcpy(source, view_myself(&views[0])->id, sizeof(source));
+    add_import(1, source, "streaming");
+    assert_int_equal(step.commands.n, 0); /* it answers */
+    world.hidden[0] = true;
+    look();
+    assert_int_equal(step.commands.n, 0);
+    add_import(1, source, "completed");
+    assert_int_equal(step.commands.n, 0);
+    add_import(1, source, "streaming");
+    assert_int_equal(step.action, HEAL_CANCEL);
+    assert_int_equal(step.commands.n, 1);
+    assert_int_equal(step.commands.items[0].kind, CMD_ASM_CANCEL);
+    assert_int_equal(step.commands.items[0].member, 1);
+    look(); /* it is not running any more */
+    assert_int_equal(step.commands.n, 0);
+}
+
 #define WITH_SIX(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -348,6 +381,7 @@ int main(void)
         WITH_SIX(an_orphan_that_never_copied_is_not),
         WITH_SIX(lost_slots_are_never_given_out),
         WITH_SIX(all_pods_new_is_no_bootstrap),
+        WITH_SIX(what_a_silent_master_gives_is_let_go),
     };
 
     return cmocka_run_group_tests_name("healing", tests, NULL, NULL);
