@@ -571,6 +571,78 @@ static void an_autoscaler_that_we_have_not_heard_of_is_looked_for(void **state)
     assert_int_equal(json_get_int(map_get(f->objects, "/apis/apps/v1/namespaces/ns/deployments/a"), "spec.replicas", 0), 7);
 }
 
+#define SIZES "/apis/autoscaling.k8s.io/v1"
+#define VERTICAL SIZES "/namespaces/ns/verticalpodautoscalers/a"
+
+static void put_sized(struct fake *f)
+{
+    put_text(f, SERVICES "a",
+             "{\"apiVersion\":\"" API_VERSION "\",\"kind\":\"" API_KIND "\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"},"
+             "\"spec\":{\"predictor\":{\"verticalScaling\":{},\"containers\":[{\"image\":\"m\"}]}}}");
+}
+
+static void offer_sizes(struct fake *f)
+{
+    cJSON *doc = json_new_obj();
+
+    json_str(json_push_obj(json_arr(doc, "resources")), "name", "verticalpodautoscalers");
+    map_put(f->objects, SIZES, doc);
+}
+
+static void a_kind_that_is_not_installed_is_done_without(void **state)
+{
+    struct fake *f = *state;
+
+    put_sized(f);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_null(map_get(f->objects, VERTICAL));
+    assert_non_null(map_get(f->objects, "/apis/apps/v1/namespaces/ns/deployments/a"));
+    assert_string_equal(ready(f, "a", "reason"), "VerticalPodAutoscalerMissing");
+}
+
+static void a_kind_that_is_installed_is_watched_and_made(void **state)
+{
+    struct fake *f = *state;
+
+    offer_sizes(f);
+    put_sized(f);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_non_null(map_get(f->objects, VERTICAL));
+    assert_string_equal(ready(f, "a", "reason"), "Ready");
+}
+
+/* Rights of an older installation, or a conversion webhook that is down: all else goes on. */
+static void a_kind_that_cannot_be_watched_counts_as_absent(void **state)
+{
+    struct fake *f = *state;
+
+    f->deny = "GET " SIZES "/verticalpodautoscalers";
+    offer_sizes(f);
+    put_sized(f);
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_null(map_get(f->objects, VERTICAL));
+    assert_non_null(map_get(f->objects, "/apis/apps/v1/namespaces/ns/deployments/a"));
+    assert_string_equal(ready(f, "a", "reason"), "VerticalPodAutoscalerMissing");
+}
+
+/* This server creates whatever is sent: a dry run of an autoscaler with minReplicas 0, too. */
+static void zero_is_asked_for(void **state)
+{
+    struct fake *f = *state;
+
+    put_text(f, SERVICES "a",
+             "{\"apiVersion\":\"" API_VERSION "\",\"kind\":\"" API_KIND "\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"},"
+             "\"spec\":{\"predictor\":{\"minReplicas\":0,\"maxReplicas\":3,\"autoScaling\":{\"metrics\":[{\"type\":\"External\","
+             "\"external\":{\"metric\":{\"name\":\"q\"},\"target\":{\"type\":\"Value\",\"value\":\"5\"}}}]},"
+             "\"containers\":[{\"image\":\"m\"}]}}}");
+    ctrl_start(f->ctrl);
+    settle(f);
+    assert_string_equal(ready(f, "a", "reason"), "Ready");
+}
+
 static void on_stopped(void *arg)
 {
     loop_stop(arg);
@@ -602,6 +674,10 @@ int main(void)
         ROW(lasting_trouble_with_one_child_is_said_and_the_others_are_made),
         ROW(the_child_of_another_service_is_a_conflict),
         ROW(an_autoscaler_that_we_have_not_heard_of_is_looked_for),
+        ROW(a_kind_that_is_not_installed_is_done_without),
+        ROW(a_kind_that_is_installed_is_watched_and_made),
+        ROW(a_kind_that_cannot_be_watched_counts_as_absent),
+        ROW(zero_is_asked_for),
         ROW(an_end_in_the_middle_of_a_pass),
     };
 
