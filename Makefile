@@ -106,7 +106,7 @@ SIM_GROUP := -Wl,--start-group $(B)/libsim.a $(ALL_LIBS) -Wl,--end-group
 $(B)/libsim.a: $(SIM_PARTS)
 	@mkdir -p $(@D); rm -f $@
 	@$(AR) rcs $@ $^
-sim: $(B)/everserve-sim $(B)/everserve-entry
+sim: $(B)/everserve-sim $(B)/everserve-entry $(B)/everserve
 $(B)/everserve-sim: $(SIM_MAIN) $(B)/libsim.a $(ALL_LIBS)
 	@echo "  LD $@"; $(CC) $(ALL_LDFLAGS) $(SIM_MAIN) $(SIM_GROUP) $(LIBS) -o $@
 $(SIM_TESTS): $(B)/%: $(B)/%.o $(B)/libsim.a $(ALL_LIBS)

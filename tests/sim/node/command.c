@@ -42,11 +42,15 @@ static bool are_options(const cJSON *args)
     return !cJSON_IsString(first) || first->valuestring[0] == '-' || str_has_suffix(first->valuestring, ".conf");
 }
 
-bool command_is_entry(const struct image *img, const cJSON *container)
+const char *command_own(const struct image *img, const cJSON *container)
 {
+    static const char *const programs[] = { "/everserve-entry", "/everserve" };
     const cJSON *first = cJSON_GetArrayItem(json_member(container, "command"), 0);
 
-    return img->kind == IMAGE_OWN && cJSON_IsString(first) && str_has_suffix(first->valuestring, "/everserve-entry");
+    for (size_t i = 0; img->kind == IMAGE_OWN && cJSON_IsString(first) && i < COUNT(programs); i++)
+        if (str_has_suffix(first->valuestring, programs[i]))
+            return programs[i] + 1;
+    return NULL;
 }
 
 char **command_argv(const struct image *img, const cJSON *container, const struct map *vars, const char *self, bool is_init)
@@ -54,7 +58,7 @@ char **command_argv(const struct image *img, const cJSON *container, const struc
     const cJSON *command = json_member(container, "command"), *args = json_member(container, "args");
     size_t n = 0;
 
-    if (img->kind == IMAGE_MODEL || (img->kind == IMAGE_OWN && !command_is_entry(img, container)))
+    if (img->kind == IMAGE_MODEL || (img->kind == IMAGE_OWN && !command_own(img, container)))
         return model_argv(img, container, vars, self, is_init);
     char **argv = xcalloc((size_t)(json_count(command) + json_count(args)) + 2, sizeof(*argv));
     if (json_count(command) == 0 && are_options(args))

@@ -10,8 +10,8 @@
 #include "json/json.h"
 #include "sim/node/image.h"
 
-/* Does it run the program that our own image has for Redis pods? Then `self` below is that. */
-bool command_is_entry(const struct image *img, const cJSON *container);
+/* The program of our own image that it runs, "everserve-entry" or "everserve"; NULL: none. Then `self` below is that. */
+const char *command_own(const struct image *img, const cJSON *container);
 
 /* NULL-ended argv, every text expanded from vars; free with env_list_free. self: path of our own
  * program inside the container; is_init: an image that would serve for ever only comes and goes. */

@@ -306,6 +306,7 @@ static int run_prepare(struct container *c, struct err *e)
 {
     struct pod *p = c->pod;
     struct volume_site site;
+    const char *own = command_own(&c->image, c->spec);
     struct map *vars;
 
     run_done(c);
@@ -317,7 +318,8 @@ static int run_prepare(struct container *c, struct err *e)
     if (!map_get(vars, "HOME"))
         free(map_put(vars, "HOME", xstrdup("/root")));
     c->run = (struct run_spec){ .root_dir = p->node->w->root_dir,
-                                .self = command_is_entry(&c->image, c->spec) ? p->node->w->entry : p->node->w->self, .hostname = p->name,
+                                .self = !own ? p->node->w->self : str_eq(own, "everserve") ? p->node->w->operator : p->node->w->entry,
+                                .hostname = p->name,
                                 .workdir = json_get_str(c->spec, "workingDir"), .net_ns = p->net.ns,
                                 .read_only_root = json_get_bool(c->spec, "securityContext.readOnlyRootFilesystem", false) };
     c->run.hosts_file = xasprintf("%s/hosts", p->dir);

@@ -5,7 +5,7 @@
  *   redis, valkey      the real server, with the manifest's command or its own; the tag's
  *                      version when build/servers has it (servers.h), else the system's
  *   busybox, debian..  the manifest's command
- *   everserve          our own image: build/everserve-entry, when the manifest's command is that
+ *   everserve          our own image: build/everserve-entry or build/everserve, when the manifest's command is that
  *   anything else      the model server; as an init container: ends well at once
  * Names "missing*" and tag "missing" cannot be pulled.
  * Tags of models: crash* ends with 1 at once, unready* answers 503, slow* is ready after 20 s.

@@ -97,6 +97,7 @@ static int folders_make(struct world *w, const char *dir, struct err *e)
         return err_set(e, ERR_INVALID, "state folder %s", dir);
     w->self = xstrdup(self);
     w->entry = xasprintf("%.*s/everserve-entry", (int)(strrchr(self, '/') - self), self);
+    w->operator = xasprintf("%.*s/everserve", (int)(strrchr(self, '/') - self), self);
     w->state_dir = xstrdup(real);
     w->claims_dir = xasprintf("%s/claims", real);
     w->root_dir = xasprintf("%s/root", real);
@@ -197,6 +198,7 @@ static void simulator_done(struct simulator *s)
     loop_free(w->loop);
     free(w->self);
     free(w->entry);
+    free(w->operator);
     free(w->state_dir);
     free(w->claims_dir);
     free(w->root_dir);

@@ -34,7 +34,7 @@ struct world {
     char *claims_dir;
     char *root_dir;
     char *self;  /* our own program */
-    char *entry; /* what the operator's image brings to Redis pods: beside it */
+    char *entry, *operator; /* what the operator's image has for Redis pods and serving pods: beside it */
     int64_t backoff_base_ms;
     int64_t backoff_cap_ms;
 };
