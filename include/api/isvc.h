@@ -67,6 +67,7 @@ struct isvc_redis {
     bool is_valkey;               /* by the image's name: the server is valkey-server */
     enum redis_persistence persistence;
     bool ephemeral;               /* emptyDir instead of claims */
+    bool is_awaited;              /* serving pods start when it is healthy for the first time */
     bool delete_volumes;          /* claims go when the resource goes */
     int32_t keep_removed_h;       /* how long the volumes of removed nodes stay */
     const char *secret_name;      /* whose key "password" is the password; NULL: generated */

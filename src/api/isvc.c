@@ -174,6 +174,7 @@ static void decode_redis(struct isvc *s)
     r->is_valkey = strstr(r->image, "valkey") != NULL;
     r->persistence = persistence_of(json_get_str(spec, "persistence"));
     r->ephemeral = json_get_bool(spec, "storage.ephemeral", false);
+    r->is_awaited = str_eq(json_get_str(spec, "waitFor"), "Healthy");
     r->delete_volumes = str_eq(json_get_str(spec, "deletion"), "Delete");
     r->keep_removed_h = get_int(spec, "storage.keepRemovedHours", 0);
     r->secret_name = json_get_str(spec, "auth.secretName");

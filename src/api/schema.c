@@ -425,6 +425,8 @@ static const struct field redis_fields[] = {
     PASS_TEXT("priorityClassName"),
     { .name = "deletion", .type = T_ENUM, .values = "Retain Delete", .def = "\"Retain\"",
       .doc = "What happens to the volumes when the resource is deleted." },
+    { .name = "waitFor", .type = T_ENUM, .values = "None Healthy", .def = "\"None\"",
+      .doc = "Healthy: serving pods start, or change to use it, once it is healthy for the first time." },
     { .name = "tls", .type = T_OBJECT, .sub = tls_fields, .doc = "For clients, replication and the cluster's bus." },
     { .name = "backup", .type = T_OBJECT, .sub = backup_fields, .rules = rules_backup,
       .doc = "An RDB of each shard with its slot map and checksums." },

@@ -74,12 +74,15 @@ static void add_probes(const struct isvc *s, cJSON *container)
 
 /* New requests still arrive for some seconds after the pod has left the endpoints. The sleep action needs
  * no shell in the image (Kubernetes 1.30 or later). */
-static void add_drain(cJSON *container)
+static void add_drain(const struct isvc *s, cJSON *container)
 {
+    int64_t grace_s = json_get_int(s->predictor.spec, "terminationGracePeriodSeconds", GRACE_S);
+    /* the server refuses a sleep that takes all of the grace: then half of it is for clients, half for requests */
+    int64_t sleep_s = grace_s > DRAIN_S ? DRAIN_S : grace_s / 2;
     cJSON *lifecycle = json_obj(container, "lifecycle");
 
-    if (!json_has(lifecycle, "preStop"))
-        json_int(json_obj(json_obj(lifecycle, "preStop"), "sleep"), "seconds", DRAIN_S);
+    if (!json_has(lifecycle, "preStop") && sleep_s > 0)
+        json_int(json_obj(json_obj(lifecycle, "preStop"), "sleep"), "seconds", sleep_s);
 }
 
 static void add_redis_env(const struct isvc *s, cJSON *container)
@@ -155,7 +158,7 @@ cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in)
     json_put(pod, "spec", spec);
     add_port(s, first);
     add_probes(s, first);
-    add_drain(first);
+    add_drain(s, first);
     add_env(s, containers);
     if (s->redis.present && build_uses_tls(s, in))
         add_redis_ca(s, spec, containers);

@@ -86,6 +86,13 @@ static bool must_not_scale_yet(const struct walk *w, enum child c, const struct 
     return !dep || dep->owns_replicas || record_is_ours(w->o->child[other], w->o->uid);
 }
 
+bool walk_waits_for_redis(const struct walk *w)
+{
+    const struct isvc_redis *r = &w->o->svc->redis;
+
+    return r->present && r->is_awaited && !w->o->redis.latch.bootstrapped && !w->p->redis.bootstrapped;
+}
+
 /* Children that must not be touched in this pass. */
 static bool is_left_alone(const struct walk *w, enum child c)
 {
@@ -95,7 +102,7 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true;
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0 && w->p->gate.held_up)
         return true;
-    if (c == CHILD_DEPLOYMENT && w->leave_deployment)
+    if (c == CHILD_DEPLOYMENT && (w->leave_deployment || walk_waits_for_redis(w)))
         return true;
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */

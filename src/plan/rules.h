@@ -53,6 +53,8 @@ void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, in
  * a setting that was tried, and its new nodes need their users before slots move. */
 bool walk_redis_has_room(const struct walk *w); /* redis.c */
 
+/* Serving pods are left alone until Redis is healthy for the first time. children.c */
+bool walk_waits_for_redis(const struct walk *w);
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
 
