@@ -75,13 +75,13 @@ static bool restores(const struct walk *w)
     return w->o->svc && w->o->svc->redis.present && w->o->svc->redis.restore.claim_name;
 }
 
-/* A pod that could not be filled says why when its container ends. */
+/* A pod that could not be filled says why when its container ends; why no node takes it (yet) is another matter. */
 static enum verdict_of_rule look_at_filling(struct walk *w)
 {
     for (size_t i = 0; !w->p->redis.bootstrapped && restores(w) && i < w->o->n_pods; i++) {
         const struct pod *p = &w->o->pods[i];
 
-        if (p->of_redis && !p->deleting && !p->ready && p->message[0])
+        if (p->of_redis && !p->deleting && !p->ready && p->message[0] && !p->unschedulable_ms)
             return walk_stall(w, RULE_HOLD, "RedisRestoreFailed", "%.60s: %.180s", p->name, p->message);
     }
     return RULE_PASS;

@@ -17,7 +17,15 @@ static const char service[] =
     "  redis:\n"
     "    shards: %d\n"
     "    storage: {size: 1Gi}\n"
+    "    image: %s\n"
     "    %s\n";
+
+static const struct release {
+    const char *server, *image;
+} releases[] = {
+    { "redis-7.0", "redis:7.0" }, { "redis-8.0", "redis:8.0" }, { "redis-8.6", "redis:8.6" },
+    { "valkey-8.1", "valkey:8.1" }, { "valkey-9.1", "valkey:9.1" },
+};
 
 static const char *cli(struct e2e *t, const char *name, const char *input)
 {
@@ -76,7 +84,7 @@ static void there_and_back(struct e2e *t)
     struct operator *op = operator_start(t, NULL);
 
     operator_ready(t, op);
-    e2e_apply(t, service, "fraud", 3, "backup: {storage: {size: 1Gi}}");
+    e2e_apply(t, service, "fraud", 3, "redis:7.4", "backup: {storage: {size: 1Gi}}");
     e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
     fill(t, "fraud");
     ledger_start(t, "fraud");
@@ -89,10 +97,10 @@ static void there_and_back(struct e2e *t)
     e2e_wait_absent(t, "statefulsets/fraud-redis", READY_S);
     E2E_CHECK(t, e2e_get(t, "persistentvolumeclaims/fraud-redis-backup"), NULL, "the backups went with the service");
 
-    e2e_apply(t, service, "again", 3, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    e2e_apply(t, service, "again", 3, "redis:7.4", e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
     e2e_wait_condition(t, "inferenceservices/again", "RedisReady", "True", NULL, READY_S);
     check_keys(t, "again");
-    e2e_apply(t, service, "other", 4, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    e2e_apply(t, service, "other", 4, "redis:7.4", e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
     e2e_wait_condition(t, "inferenceservices/other", "Ready", "False", "RedisRestoreFailed", READY_S);
 }
 
@@ -102,7 +110,7 @@ static void saved_before_nodes_go(struct e2e *t)
     struct operator *op = operator_start(t, NULL);
 
     operator_ready(t, op);
-    e2e_apply(t, service, "fraud", 3, "backup: {storage: {size: 1Gi}}");
+    e2e_apply(t, service, "fraud", 3, "redis:7.4", "backup: {storage: {size: 1Gi}}");
     e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
     e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {replicasPerShard: 0}}}");
     e2e_wait_value(t, "statefulsets/fraud-redis", "spec.replicas", "3", READY_S);
@@ -110,12 +118,63 @@ static void saved_before_nodes_go(struct e2e *t)
     E2E_CHECK(t, !str_empty(json_get_str(s, "status.redis.backup.lastPath")), s, "nodes went and nothing was saved");
 }
 
-static const struct e2e_test tests[] = {
-    { "a backup is complete before nodes go", saved_before_nodes_go, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "a backup under load, the service destroyed, and another restored from it", there_and_back, NEEDS_NODES | NEEDS_REDIS_CLI },
+static bool has_path_other_than(const cJSON *isvc, const void *arg)
+{
+    const char *path = json_get_str(isvc, "status.redis.backup.lastPath");
+
+    return !str_empty(path) && !str_eq(path, arg);
+}
+
+static bool is_there(const cJSON *isvc, const void *arg)
+{
+    (void)arg;
+    return isvc != NULL;
+}
+
+/* By a schedule: the local cluster's CronJobs can be told that one is due, for nobody waits for minutes here. */
+static void by_schedule(struct e2e *t)
+{
+    const struct release *r = t->row;
+    const char *paths[4] = { "" }, *said;
+    struct operator *op;
+
+    e2e_needs_server(t, r->server);
+    op = operator_start(t, NULL);
+    operator_ready(t, op);
+    e2e_apply(t, service, "fraud", 3, r->image, "backup: {schedule: '0 3 * * *', keep: 2, storage: {size: 1Gi}}");
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
+    fill(t, "fraud");
+    e2e_wait(t, "cronjobs/fraud-redis-backup", is_there, NULL, 30, "the CronJob");
+    for (int i = 1; i <= 3; i++) {
+        e2e_patch(t, "cronjobs/fraud-redis-backup", e2e_fmt(t, "{metadata: {annotations: {sim.everserve.dev/due: '%d'}}}", i));
+        const cJSON *s = e2e_wait(t, "inferenceservices/fraud", has_path_other_than, paths[i - 1], BACKUP_S, "a scheduled backup");
+
+        paths[i] = e2e_fmt(t, "%s", json_get_str(s, "status.redis.backup.lastPath"));
+    }
+    e2e_apply(t, service, "gone", 3, r->image, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", paths[1]));
+    e2e_wait_condition(t, "inferenceservices/gone", "Ready", "False", "RedisRestoreFailed", READY_S);
+    said = json_get_str(e2e_condition(e2e_get(t, "inferenceservices/gone"), "Ready"), "message");
+    E2E_CHECK(t, said && strstr(said, "no complete backup"), NULL, "the first of three is there still, although two are kept: %s", said);
+    e2e_apply(t, service, "again", 3, r->image, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", paths[3]));
+    e2e_wait_condition(t, "inferenceservices/again", "RedisReady", "True", NULL, READY_S);
+    check_keys(t, "again");
+}
+
+#define PLAIN(name, fn) { { name, fn, NEEDS_NODES | NEEDS_REDIS_CLI }, NULL }
+#define SCHEDULED(name, i, time) \
+    { { "by schedule, old ones pruned, and restored: " name, by_schedule, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | (time) }, &releases[i] }
+
+static const struct e2e_row tests[] = {
+    PLAIN("a backup is complete before nodes go", saved_before_nodes_go),
+    PLAIN("a backup under load, the service destroyed, and another restored from it", there_and_back),
+    SCHEDULED("Redis 8.6", 2, 0),
+    SCHEDULED("Valkey 9.1", 4, 0),
+    SCHEDULED("Redis 7.0", 0, NEEDS_TIME),
+    SCHEDULED("Redis 8.0", 1, NEEDS_TIME),
+    SCHEDULED("Valkey 8.1", 3, NEEDS_TIME),
 };
 
 int main(void)
 {
-    return e2e_main("backup", tests, COUNT(tests));
+    return e2e_main_rows("backup", tests, COUNT(tests));
 }

@@ -18,7 +18,7 @@ static const struct controller *const all[] = {
     &controller_deployment, &controller_replicaset, &controller_statefulset, &controller_scheduler,
     &controller_binder,     &controller_gc,         &controller_namespace,   &controller_podgc,
     &controller_nodelife,   &controller_pdb,        &controller_endpointslice, &controller_endpoints,
-    &controller_hpa,        &controller_job,
+    &controller_hpa,        &controller_job,        &controller_cronjob,
 };
 
 struct options {

@@ -24,6 +24,7 @@ static const struct kind builtin[N_BUILTIN_KINDS] = {
     [KIND_CONFIGMAP] = { "v1", "configmaps", "ConfigMap", true, false },
     [KIND_CRD] = { "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", false, false },
     [KIND_JOB] = { "batch/v1", "jobs", "Job", true, false },
+    [KIND_CRONJOB] = { "batch/v1", "cronjobs", "CronJob", true, false },
 };
 
 void kinds_init(struct kinds *k)

@@ -29,6 +29,7 @@ enum {
     KIND_CONFIGMAP,
     KIND_CRD,
     KIND_JOB,
+    KIND_CRONJOB,
     N_BUILTIN_KINDS,
     KINDS_MAX = 256,
 };

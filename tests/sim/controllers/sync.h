@@ -68,6 +68,7 @@ void change_add_adopters(const struct change *c, int kind, struct workq *q);
 
 extern const struct controller controller_deployment, controller_replicaset, controller_statefulset, controller_hpa,
     controller_pdb, controller_gc, controller_namespace, controller_endpointslice, controller_endpoints,
-    controller_binder, controller_scheduler, controller_nodelife, controller_podgc, controller_job;
+    controller_binder, controller_scheduler, controller_nodelife, controller_podgc, controller_job,
+    controller_cronjob;
 
 #endif
