@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/names.h"
 #include "rules.h"
 #include "slots/heal.h"
 
@@ -92,6 +93,15 @@ static int make_from(struct walk *w, struct form_plan *out, struct err *e)
     return (restores(w) ? form_plan_restore : form_plan_make)(&w->o->redis.expected, w->o->redis.views, out, e);
 }
 
+static enum verdict_of_rule refuse_plan(struct walk *w, const char *why)
+{
+    if (restores(w))
+        return walk_stall(w, RULE_HOLD, "RedisRestoreRefused", "%s", why);
+    return walk_stall(w, RULE_HOLD, "DataFoundAtBootstrap",
+                      "%.110s: its volume is an earlier cluster's, and is left alone; to begin empty delete the claims "
+                      REDIS_CLAIM_PREFIX "%.50s-redis-N and their pods", why, w->o->name);
+}
+
 /* The plan goes to status first; the next pass, which reads it from there, may send. */
 static enum verdict_of_rule make_plan(struct walk *w)
 {
@@ -100,7 +110,7 @@ static enum verdict_of_rule make_plan(struct walk *w)
     int rc = make_from(w, &r->plan, &e);
 
     if (rc == -ERR_INVALID)
-        return walk_stall(w, RULE_HOLD, restores(w) ? "RedisRestoreRefused" : "DataFoundAtBootstrap", "%s", e.msg);
+        return refuse_plan(w, e.msg);
     if (rc < 0) {
         reason_from(r, e.msg);
         return look_at_filling(w);

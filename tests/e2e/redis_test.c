@@ -141,6 +141,8 @@ static void made_again_over_old_volumes(struct e2e *t)
     e2e_note(t, "the condition says %s: %s", json_get_str(e2e_condition(isvc, "Stalled"), "reason"),
              json_get_str(e2e_condition(isvc, "Stalled"), "message"));
     E2E_CHECK(t, str_eq(json_get_str(e2e_condition(isvc, "Stalled"), "reason"), "DataFoundAtBootstrap"), isvc, "another reason");
+    E2E_CHECK(t, strstr(json_get_str(e2e_condition(isvc, "Stalled"), "message"), "delete the claims data-fraud-redis-N"), isvc,
+              "it is not said what to do");
     e2e_sleep_ms(t, 3000);
     E2E_CHECK(t, operator_is_running(op), NULL, "the operator ended");
     E2E_CHECK(t, redis_master_pod(t, "fraud"), NULL, "the old cluster's slots are gone");
