@@ -31,7 +31,7 @@ static const struct rule {
     { "redis-drain", rule_redis_drain },
     { "redis-resume", rule_redis_resume },
     { "spec", rule_spec },                 { "redis-resize", rule_redis_resize }, { "redis-secret", rule_redis_secret },
-    { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls }, 
+    { "redis-users", rule_redis_users },   { "redis-tls", rule_redis_tls },
     { "redis-removed", rule_redis_removed }, { "redis-entry", rule_redis_entry },
     { "redis-backup", rule_redis_backup },
     { "redis-settings", rule_redis_settings },

@@ -421,7 +421,8 @@ int main(void)
         ROW(pods_come_and_go),     ROW(what_a_list_lacks_is_gone), ROW(delete_of_a_predecessor_is_ignored),
         ROW(versions_compare_as_text), ROW(a_late_reply_does_not_bring_the_dead_back),
         ROW(the_end_of_a_predecessor_leaves_the_service), ROW(a_revision_counts_only_for_its_generation),
-        ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_on_trial_has_the_revision_of_its_template), ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
+        ROW(a_pod_has_the_revision_of_its_label), ROW(a_pod_on_trial_has_the_revision_of_its_template),
+        ROW(a_pod_without_a_node_waits), ROW(a_claim_is_a_few_numbers), ROW(a_node_wakes_whose_redis_it_runs),
         ROW(a_node_not_listed_again_is_gone), ROW(a_deployment_says_which_template_it_speaks_of),
         ROW(a_serving_pod_says_what_is_wrong),
     };
