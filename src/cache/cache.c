@@ -1,28 +1,8 @@
-#include "cache/cache.h"
+#include "parts.h"
 
 #include <string.h>
 
-#include "base/map.h"
 #include "base/str.h"
-
-/* What was deleted lately. The reply to a write of ours may arrive after the event that tells of
- * the object's end: it must not bring the object back, no further event would take it away. */
-struct grave {
-    uint64_t uid; /* its hash */
-    char rv[RV_SIZE];
-};
-
-enum { N_GRAVES = 512 };
-
-struct cache {
-    struct map *entries;
-    struct map *hosts; /* by host_name_copy */
-    bool hosts_are_known;
-    size_t n_zones; /* of the hosts; SIZE_MAX: to be counted again */
-    struct grave graves[N_GRAVES]; /* by uid; a newer one takes the place */
-    cache_changed_fn *on_changed;
-    void *arg;
-};
 
 static void entry_free(void *p)
 {
@@ -80,7 +60,7 @@ struct entry *cache_next(struct cache *c, const struct entry *after)
     return i.key ? i.value : NULL;
 }
 
-static struct entry *entry_make(struct cache *c, const char *key)
+struct entry *cache_entry_make(struct cache *c, const char *key)
 {
     struct entry *e = map_get(c->entries, key);
 
@@ -103,7 +83,7 @@ static bool entry_is_empty(const struct entry *e)
 }
 
 /* Tells, then forgets an entry of which nothing is left. */
-static void changed(struct cache *c, struct entry *e)
+void cache_changed(struct cache *c, struct entry *e)
 {
     if (c->on_changed)
         c->on_changed(c->arg, e->key);
@@ -116,6 +96,18 @@ static char *key_of(const cJSON *obj, const char *name)
     const char *ns = json_get_str(obj, "metadata.namespace");
 
     return name ? xasprintf("%s/%s", ns ? ns : "", name) : NULL;
+}
+
+struct entry *cache_pod_entry(struct cache *c, const cJSON *obj, bool make)
+{
+    /* a pod's controller is a ReplicaSet or StatefulSet: only the label leads to us */
+    const char *service =
+        cJSON_GetStringValue(json_member(json_at(obj, "metadata.labels"), "app.kubernetes.io/instance"));
+    AUTO_FREE char *key = key_of(obj, service);
+
+    if (!key)
+        return NULL;
+    return make ? cache_entry_make(c, key) : cache_get(c, key);
 }
 
 /* metadata as far as decisions read it: what changes with every write is left out, so that
@@ -182,7 +174,7 @@ void cache_put_service(struct cache *c, const cJSON *obj)
 
     if (!key || is_buried(c, obj))
         return;
-    e = entry_make(c, key);
+    e = cache_entry_make(c, key);
     e->is_stale = false;
     if (e->doc && rv && rv_is_older(rv, e->rv))
         return;
@@ -195,7 +187,7 @@ void cache_put_service(struct cache *c, const cJSON *obj)
         return;
     free(e->doc);
     e->doc = TAKE(doc);
-    changed(c, e);
+    cache_changed(c, e);
 }
 
 static void drop_service(struct cache *c, struct entry *e)
@@ -203,7 +195,7 @@ static void drop_service(struct cache *c, struct entry *e)
     free(e->doc);
     e->doc = NULL;
     e->uid[0] = '\0';
-    changed(c, e);
+    cache_changed(c, e);
 }
 
 void cache_drop_service(struct cache *c, const cJSON *obj)
@@ -248,7 +240,7 @@ static struct entry *find_child(struct cache *c, const char *kind, const cJSON *
     *child = key && name ? child_by_kind(kind, service, name) : N_CHILDREN;
     if (*child == N_CHILDREN)
         return NULL;
-    return make ? entry_make(c, key) : cache_get(c, key);
+    return make ? cache_entry_make(c, key) : cache_get(c, key);
 }
 
 void cache_put_child(struct cache *c, const char *kind, const cJSON *obj)
@@ -274,14 +266,14 @@ void cache_put_child(struct cache *c, const char *kind, const cJSON *obj)
     }
     *e->child[child] = r;
     if (!same)
-        changed(c, e);
+        cache_changed(c, e);
 }
 
 static void drop_child(struct cache *c, struct entry *e, enum child child)
 {
     free(e->child[child]);
     e->child[child] = NULL;
-    changed(c, e);
+    cache_changed(c, e);
 }
 
 void cache_drop_child(struct cache *c, const char *kind, const cJSON *obj)
@@ -303,243 +295,6 @@ void cache_child_absent(struct cache *c, const char *key, enum child child)
         drop_child(c, e, child);
 }
 
-static struct pod *find_pod(struct entry *e, const char *name)
-{
-    for (size_t i = 0; i < e->n_pods; i++)
-        if (str_eq(e->pods[i].name, name))
-            return &e->pods[i];
-    return NULL;
-}
-
-static struct pod *add_pod(struct entry *e)
-{
-    /* exact: most services have two, and there may be thousands of services */
-    e->pods = xrealloc(e->pods, (e->n_pods + 1) * sizeof(*e->pods));
-    return &e->pods[e->n_pods++];
-}
-
-static struct entry *pod_entry(struct cache *c, const cJSON *obj, bool make)
-{
-    /* a pod's controller is a ReplicaSet or StatefulSet: only the label leads to us */
-    const char *service =
-        cJSON_GetStringValue(json_member(json_at(obj, "metadata.labels"), "app.kubernetes.io/instance"));
-    AUTO_FREE char *key = key_of(obj, service);
-
-    if (!key)
-        return NULL;
-    return make ? entry_make(c, key) : cache_get(c, key);
-}
-
-void cache_put_pod(struct cache *c, const cJSON *obj)
-{
-    struct entry *e = pod_entry(c, obj, true);
-    struct pod fresh, *old;
-    bool same;
-
-    if (!e || !pod_from(obj, &fresh))
-        return;
-    old = find_pod(e, fresh.name);
-    if (old)
-        old->is_stale = false;
-    if (old && strcmp(old->uid, fresh.uid) == 0 && rv_is_older(fresh.rv, old->rv)) {
-        pod_done(&fresh);
-        return;
-    }
-    same = old && !pod_differs(old, &fresh);
-    if (old)
-        pod_done(old);
-    else
-        old = add_pod(e);
-    *old = fresh;
-    if (!same)
-        changed(c, e);
-}
-
-static void drop_pod(struct cache *c, struct entry *e, struct pod *p)
-{
-    pod_done(p);
-    *p = e->pods[--e->n_pods];
-    changed(c, e);
-}
-
-void cache_drop_pod(struct cache *c, const cJSON *obj)
-{
-    struct entry *e = pod_entry(c, obj, false);
-    struct pod *p = e ? find_pod(e, json_get_str(obj, "metadata.name")) : NULL;
-
-    if (p && str_eq(p->uid, json_get_str(obj, "metadata.uid")))
-        drop_pod(c, e, p);
-}
-
-static struct claim *find_claim(struct entry *e, const char *name)
-{
-    for (size_t i = 0; i < e->n_claims; i++)
-        if (str_eq(e->claims[i].name, name))
-            return &e->claims[i];
-    return NULL;
-}
-
-static struct claim *add_claim(struct entry *e)
-{
-    e->claims = xrealloc(e->claims, (e->n_claims + 1) * sizeof(*e->claims));
-    return &e->claims[e->n_claims++];
-}
-
-void cache_put_claim(struct cache *c, const cJSON *obj)
-{
-    struct entry *e = pod_entry(c, obj, true);
-    struct claim fresh, *old;
-    bool same;
-
-    if (!e || !claim_from(obj, &fresh))
-        return;
-    old = find_claim(e, fresh.name);
-    if (old)
-        old->is_stale = false;
-    if (old && strcmp(old->uid, fresh.uid) == 0 && rv_is_older(fresh.rv, old->rv)) {
-        claim_done(&fresh);
-        return;
-    }
-    same = old && !claim_differs(old, &fresh);
-    if (old)
-        claim_done(old);
-    else
-        old = add_claim(e);
-    *old = fresh;
-    if (!same)
-        changed(c, e);
-}
-
-static void drop_claim(struct cache *c, struct entry *e, struct claim *claim)
-{
-    claim_done(claim);
-    *claim = e->claims[--e->n_claims];
-    changed(c, e);
-}
-
-void cache_drop_claim(struct cache *c, const cJSON *obj)
-{
-    struct entry *e = pod_entry(c, obj, false);
-    struct claim *claim = e ? find_claim(e, json_get_str(obj, "metadata.name")) : NULL;
-
-    if (claim && str_eq(claim->uid, json_get_str(obj, "metadata.uid")))
-        drop_claim(c, e, claim);
-}
-
-static bool runs_on(const struct entry *e, const char *host)
-{
-    for (size_t i = 0; i < e->n_pods; i++)
-        if (strcmp(e->pods[i].node, host) == 0)
-            return true;
-    return false;
-}
-
-static void host_changed(struct cache *c, const char *host)
-{
-    c->n_zones = SIZE_MAX;
-    for (struct map_iter i = map_first(c->entries); c->on_changed && i.key; map_next(&i))
-        if (runs_on(i.value, host))
-            c->on_changed(c->arg, i.key);
-}
-
-void cache_put_node(struct cache *c, const cJSON *obj)
-{
-    struct host fresh, *old;
-    bool same;
-
-    if (!host_from(obj, &fresh))
-        return;
-    old = map_get(c->hosts, fresh.name);
-    if (old)
-        old->is_stale = false;
-    if (old && rv_is_older(fresh.rv, old->rv))
-        return;
-    same = old && !host_differs(old, &fresh);
-    if (!old) {
-        old = xcalloc(1, sizeof(*old));
-        map_put(c->hosts, fresh.name, old);
-    }
-    *old = fresh;
-    if (!same)
-        host_changed(c, fresh.name);
-}
-
-static void drop_host(struct cache *c, const char *name)
-{
-    struct host *h = map_take(c->hosts, name);
-
-    if (h)
-        host_changed(c, h->name);
-    free(h);
-}
-
-void cache_drop_node(struct cache *c, const cJSON *obj)
-{
-    struct host gone;
-
-    if (host_from(obj, &gone))
-        drop_host(c, gone.name);
-}
-
-const struct host *cache_host(const struct cache *c, const char *name)
-{
-    return map_get(c->hosts, name);
-}
-
-bool cache_hosts_are_known(const struct cache *c)
-{
-    return c->hosts_are_known;
-}
-
-static size_t count_zones(const struct cache *c)
-{
-    struct map *zones = map_new();
-    size_t n;
-
-    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
-        struct host *h = i.value;
-
-        if (h->zone[0] && !map_get(zones, h->zone))
-            map_put(zones, h->zone, h);
-    }
-    n = map_count(zones);
-    map_free(zones, NULL);
-    return n;
-}
-
-void cache_count_places(struct cache *c, size_t *n_hosts, size_t *n_zones)
-{
-    if (c->n_zones == SIZE_MAX)
-        c->n_zones = count_zones(c);
-    *n_hosts = map_count(c->hosts);
-    *n_zones = c->n_zones;
-}
-
-void cache_forget_hosts(struct cache *c)
-{
-    c->n_zones = 0;
-    map_free(c->hosts, free);
-    c->hosts = map_new();
-    c->hosts_are_known = false;
-}
-
-static void list_hosts_start(struct cache *c)
-{
-    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i))
-        ((struct host *)i.value)->is_stale = true;
-}
-
-static void hosts_listed(struct cache *c)
-{
-    c->hosts_are_known = true;
-    for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
-        const struct host *h = i.value;
-
-        if (h->is_stale)
-            drop_host(c, h->name);
-    }
-}
-
 static bool in_namespace(const struct entry *e, const char *ns)
 {
     size_t n = ns ? strlen(ns) : 0;
@@ -555,7 +310,7 @@ static bool child_is_of(int child, const char *kind)
 void cache_list_start(struct cache *c, const char *kind, const char *ns)
 {
     if (str_eq(kind, "Node"))
-        list_hosts_start(c);
+        cache_list_hosts_start(c);
     for (struct map_iter i = map_first(c->entries); i.key; map_next(&i)) {
         struct entry *e = i.value;
 
@@ -582,12 +337,12 @@ static bool sweep_one(struct cache *c, struct entry *e, const char *kind)
     }
     for (size_t k = 0; str_eq(kind, "Pod") && k < e->n_pods; k++)
         if (e->pods[k].is_stale) {
-            drop_pod(c, e, &e->pods[k]);
+            cache_drop_pod_of(c, e, &e->pods[k]);
             return true;
         }
     for (size_t k = 0; str_eq(kind, "PersistentVolumeClaim") && k < e->n_claims; k++)
         if (e->claims[k].is_stale) {
-            drop_claim(c, e, &e->claims[k]);
+            cache_drop_claim_of(c, e, &e->claims[k]);
             return true;
         }
     for (int k = 0; k < N_CHILDREN; k++)
@@ -601,7 +356,7 @@ static bool sweep_one(struct cache *c, struct entry *e, const char *kind)
 void cache_listed(struct cache *c, const char *kind, const char *ns)
 {
     if (str_eq(kind, "Node"))
-        hosts_listed(c);
+        cache_hosts_listed(c);
     for (struct map_iter i = map_first(c->entries); i.key; map_next(&i)) {
         AUTO_FREE char *key = xstrdup(i.key);
         struct entry *e = i.value;
