@@ -176,6 +176,12 @@ static bool passed_deadline(const struct record *d, const char *hash)
     return d->deadline_exceeded && (!d->update_revision[0] || str_eq(d->update_revision, hash));
 }
 
+/* Room is made for it first (feasible.c): only when that is over has it failed. */
+static bool still_finds_room(const struct walk *w)
+{
+    return str_eq(w->diagnosis.reason, "Unschedulable") && (w->feasible == FEASIBLE_WAITS || w->feasible == FEASIBLE_REPLACING);
+}
+
 static void say_deadline(struct walk *w)
 {
     struct diagnosis *g = &w->diagnosis;
@@ -199,7 +205,7 @@ static void diagnose(struct walk *w, const struct record *d)
         return;
     }
     rollout_diagnose(w->o->pods, w->o->n_pods, hash, walk_crashes_count(w), &w->diagnosis);
-    late = passed_deadline(d, hash);
+    late = passed_deadline(d, hash) && !still_finds_room(w);
     w->diagnosis.failed = walk_grace_is_over(w, &w->diagnosis) || late;
     if (late && w->diagnosis.grace != GRACE_OVER)
         say_deadline(w);

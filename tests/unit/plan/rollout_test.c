@@ -387,6 +387,8 @@ static const struct row {
     { "a node may be on its way", 'B', 'A', 0, "", { .waiting = "Unschedulable" }, .since_ms = 599999, .writes = 0 },
     { "until the deadline", 'B', 'A', 0, "", { .waiting = "Unschedulable" }, .late = true, .late_of = "new", .writes = 'A',
       .reason = "Unschedulable", .cause = "no progress for 600 s; a pod is Unschedulable" },
+    { "not while room may still be found", 'B', 'A', 0, "", { .waiting = "Unschedulable", .unschedulable_ms = 1700000000000 - 59000 },
+      .late = true, .late_of = "new", .writes = 0 },
     { "never ready", 'B', 'A', 0, "", { .running = true }, .late = true, .late_of = "new", .writes = 'A', .reason = "DeadlineExceeded",
       .cause = "no progress for 600 s; a pod is not ready" },
     { "the deadline of the template before counts for nothing", 'B', 'A', 0, "", { .running = true }, .late = true, .late_of = "old",
