@@ -29,7 +29,7 @@ static const struct trial {
     const char *reason, *cause;    /* and how it is told */
 } trials[] = {
     { "crashes", CRASH, "", "CrashLoop", "exit code 3 (Error): no model at /mnt/models" },
-    { "is-missing", MODEL("missing"), "", "ImagePull", "ImagePullBackOff" },
+    { "is-missing", MODEL("missing"), "", "ImagePull", "fraud:missing" },
     { "never-ready", MODEL("unready"), "", "DeadlineExceeded", "no progress for 10 s; a pod is not ready" },
     { "wants-a-gpu", MODEL("v2"), "accelerator: { count: 1 }", "Unschedulable", "Insufficient nvidia.com/gpu" },
 };
