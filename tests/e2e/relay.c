@@ -393,7 +393,7 @@ struct operator *operator_on_relay(struct e2e *t, struct relay *r)
     const char *b = getenv("B") ? getenv("B") : "build";
     const char *env[] = { e2e_fmt(t, "LD_PRELOAD=%s/tests/e2e/preload.so", b), "ASAN_OPTIONS=verify_asan_link_order=0",
                           e2e_fmt(t, "E2E_REDIS_PORT=%d", r->port), NULL };
-    struct operator_opts o = { .env = env };
+    struct operator_opts o = { .env = env, .option = "--secret-delay=4" };
 
     return operator_start(t, &o);
 }
