@@ -113,7 +113,8 @@ static void operator_away(struct e2e *t)
     redis_pods_get(t, "fraud", &pods);
     for (int i = 0; i < pods.n; i++)
         e2e_delete(t, e2e_fmt(t, "pods/%s", pods.names[i]));
-    e2e_sleep_ms(t, 4 * NODE_TIMEOUT_MS);
+    for (int64_t end_ms = loop_now_ms() + 4 * NODE_TIMEOUT_MS; loop_now_ms() < end_ms; e2e_sleep_ms(t, 200))
+        ledger_look(t);
     bool well = referee_is_content(t, "fraud", NULL); /* masters hand over before they end, and replicas call their masters */
     e2e_note(t, "redis-cli is %s before the operator is back", well ? "content" : "not content");
     operator_ready(t, operator_start(t, NULL));
