@@ -106,6 +106,8 @@ static void put_children(struct walk *w, const struct canary_seen *in)
     /* a Service has one target port for all of its pods: those that listen elsewhere would refuse their requests */
     w->in.canary_apart = w->in.routed || other_ports;
     w->in.canary_weight = w->in.routed && takes_requests(s, in) ? w->o->svc->canary.weight : 0;
+    if (w->in.budget_min) /* a drain: what is on trial must not stand in for those that serve */
+        w->in.budget_min += in->ready;
     w->p->canary.apart = other_ports && !w->in.routed;
     w->p->canary.weight = w->in.canary_weight;
 }

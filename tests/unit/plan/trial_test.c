@@ -356,6 +356,26 @@ static void a_share_is_of_what_serves(void **state)
     assert_int_equal(json_get_int(action_on(w, ACT_APPLY, CHILD_CANARY)->body, "spec.replicas", 0), 2);
 }
 
+static void a_drain_does_not_reckon_with_the_canary(void **state)
+{
+    struct world *w = *state;
+    struct pod pods[2];
+    const struct action *a;
+
+    serve_a(w);
+    try_b(w, "Baking", 50);
+    w->pod.node[0] = '\0';
+    pods[0] = w->pod;
+    pods[1] = (struct pod){ .name = w->pod.name, .serves = true, .ready = true, .node = "n1" };
+    w->host.cordoned = true;
+    w->o.pods = pods;
+    w->o.n_pods = 2;
+    plan_step(&w->o, &w->plan);
+    a = action_on(w, ACT_APPLY, CHILD_PDB);
+    assert_non_null(a);
+    assert_int_equal(json_get_int(a->body, "spec.minAvailable", 0), 3);
+}
+
 static void what_is_left_of_a_trial_goes(void **state)
 {
     struct world *w = *state;
@@ -378,7 +398,7 @@ int main(void)
         ROW(a_failure_is_durable_before_the_canary_goes), ROW(pods_of_an_older_trial_count_for_nothing),
         ROW(both_are_behind_the_service), ROW(who_listens_elsewhere_gets_no_requests),
         ROW(an_autoscaler_keeps_the_number_of_the_stable_one), ROW(a_share_is_of_what_serves),
-        ROW(what_is_left_of_a_trial_goes),
+        ROW(what_is_left_of_a_trial_goes), ROW(a_drain_does_not_reckon_with_the_canary),
     };
     struct CMUnitTest tests[COUNT(plain) + COUNT(rows)];
 
