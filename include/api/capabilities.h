@@ -17,7 +17,7 @@ enum capability {
     CAP_VPA,           /* autoscaling.k8s.io/v1 VerticalPodAutoscaler */
     CAP_KEDA,          /* keda.sh/v1alpha1 ScaledObject */
     CAP_GATEWAY,       /* gateway.networking.k8s.io/v1 HTTPRoute */
-    CAP_DRA,           /* resource.k8s.io, in any version */
+    CAP_DRA,           /* resource.k8s.io/v1 ResourceClaimTemplate */
     CAP_IMAGE_VOLUMES, /* volumes[].image: on by default from 1.35 */
     CAP_SCALE_TO_ZERO, /* an autoscaler's minReplicas 0: feature HPAScaleToZero */
     N_CAPABILITIES,

@@ -20,6 +20,7 @@ enum child {
     CHILD_CANARY_SERVICE, /* its own, where a route divides the requests */
     CHILD_ROUTE,
     CHILD_MODEL_CLAIM,
+    CHILD_DEVICE_CLAIM, /* a template of claims for accelerators */
     CHILD_SCALEDOBJECT, /* KEDA's, instead of CHILD_HPA */
     CHILD_VPA,
     CHILD_HEADROOM, /* the Deployment of placeholders */
@@ -49,6 +50,7 @@ struct child_type {
 
 extern const struct child_type child_types[N_CHILDREN];
 
+#define CHILD_DEVICE_SUFFIX "-accelerator"
 #define CHILD_BACKUP_SUFFIX "-redis-backup"
 #define CHILD_CANARY_SUFFIX "-canary"
 #define CHILD_HEADROOM_SUFFIX "-headroom"

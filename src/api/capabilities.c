@@ -19,7 +19,7 @@ static const struct known {
     [CAP_KEDA] = { "KEDA (keda.sh/v1alpha1)", "/apis/keda.sh/v1alpha1", "scaledobjects", offsetof(struct capabilities, keda) },
     [CAP_GATEWAY] = { "the Gateway API (gateway.networking.k8s.io/v1)", "/apis/gateway.networking.k8s.io/v1", "httproutes",
                       offsetof(struct capabilities, gateway) },
-    [CAP_DRA] = { "dynamic resource allocation (resource.k8s.io)", "/apis/resource.k8s.io", NULL,
+    [CAP_DRA] = { "dynamic resource allocation (resource.k8s.io/v1)", "/apis/resource.k8s.io/v1", "resourceclaimtemplates",
                   offsetof(struct capabilities, dra) },
     [CAP_IMAGE_VOLUMES] = { "image volumes (Kubernetes 1.35)", "/version", NULL, offsetof(struct capabilities, image_volumes) },
     [CAP_SCALE_TO_ZERO] = { "the feature HPAScaleToZero", NULL, NULL, offsetof(struct capabilities, scale_to_zero) },

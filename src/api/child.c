@@ -21,6 +21,8 @@ const struct child_type child_types[N_CHILDREN] = {
     [CHILD_ROUTE] = { "HTTPRoute", "HTTPRoute", "gateway.networking.k8s.io/v1", "/apis/gateway.networking.k8s.io/v1",
                       "httproutes", "", .needs = CAP_GATEWAY },
     [CHILD_MODEL_CLAIM] = { "Model claim", "PersistentVolumeClaim", "v1", "/api/v1", "persistentvolumeclaims", "-model", .of_redis = false },
+    [CHILD_DEVICE_CLAIM] = { "Device claim template", "ResourceClaimTemplate", "resource.k8s.io/v1", "/apis/resource.k8s.io/v1",
+                             "resourceclaimtemplates", CHILD_DEVICE_SUFFIX, .needs = CAP_DRA },
     [CHILD_SCALEDOBJECT] = { "ScaledObject", "ScaledObject", "keda.sh/v1alpha1", "/apis/keda.sh/v1alpha1", "scaledobjects", "",
                              .needs = CAP_KEDA },
     [CHILD_VPA] = { "VerticalPodAutoscaler", "VerticalPodAutoscaler", "autoscaling.k8s.io/v1", "/apis/autoscaling.k8s.io/v1",

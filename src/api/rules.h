@@ -18,6 +18,7 @@ extern const struct rule rules_budget[];
 extern const struct rule rules_autoscaling[];
 extern const struct rule rules_rollout[];
 extern const struct rule rules_accelerator[];   /* rules_model.c */
+extern const struct rule rules_claim[];         /* likewise */
 extern const struct rule rules_model[];         /* rules_model.c */
 extern const struct rule rules_model_storage[]; /* likewise */
 extern const struct rule rules_shards[];

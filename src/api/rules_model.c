@@ -67,6 +67,27 @@ const struct rule rules_accelerator[] = {
     { NULL, NULL, NULL, NULL },
 };
 
+static bool one_template(const cJSON *self)
+{
+    return has(self, "deviceClassName") != has(self, "resourceClaimTemplateName");
+}
+
+static bool devices_are_ours(const cJSON *self)
+{
+    return has(self, "deviceClassName") || !(has(self, "selectors") || has(self, "count"));
+}
+
+/* The server never lets a template change, and pods may have been made from it. */
+const struct rule rules_claim[] = {
+    { "has(self.deviceClassName) != has(self.resourceClaimTemplateName)", "give deviceClassName or resourceClaimTemplateName",
+      NULL, one_template },
+    { "has(self.deviceClassName) || !(has(self.selectors) || has(self.count))",
+      "is needed for count and selectors: a template that is there has its own", ".deviceClassName", devices_are_ours },
+    { "!has(self.deviceClassName) || !has(oldSelf.deviceClassName) || self == oldSelf",
+      "cannot be changed: make a ResourceClaimTemplate and name it in resourceClaimTemplateName", NULL, NULL },
+    { NULL, NULL, NULL, NULL },
+};
+
 static bool is_downloaded(const cJSON *self)
 {
     return has(self, "uri") || has(self, "storageUri");

@@ -116,9 +116,11 @@ static const struct field budget_fields[] = {
 };
 
 static const struct field claim_fields[] = {
-    { .name = "resourceClaimTemplateName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .required = true,
-      .doc = "A ResourceClaimTemplate that is there." },
-    LATER("deviceClassName", "string", "is not supported yet: name a template in resourceClaimTemplateName"),
+    { .name = "deviceClassName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN, .doc = "Of a ResourceClaimTemplate of ours." },
+    { .name = "count", .type = T_INT, .min = 1, .max = 64, .doc = "Devices of that class; default 1." },
+    { .name = "selectors", .type = T_ANY_LIST, .max = 32, .doc = "As in resource.k8s.io/v1: which of its devices." },
+    { .name = "resourceClaimTemplateName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
+      .doc = "Or a ResourceClaimTemplate that is there." },
     END,
 };
 
@@ -127,14 +129,14 @@ static const struct field accelerator_fields[] = {
     { .name = "vendor", .type = T_ENUM, .values = "nvidia amd intel habana",
       .doc = "Whose: says the resource, the label of products and the taint of nodes. Default nvidia." },
     { .name = "resourceName", .type = T_TEXT, .max = 200, .shape = RESOURCE,
-      .doc = "Default nvidia.com/gpu, amd.com/gpu, gpu.intel.com/i915, habana.ai/gaudi, by vendor." },
+      .doc = "Default by vendor: nvidia.com/gpu ..." },
     { .name = "profile", .type = T_TEXT, .max = 32, .shape = "^[1-7]g[.][1-9][0-9]{0,2}gb([-.+][a-z]+){0,3}$",
       .doc = "A MIG slice: 1g.10gb asks for nvidia.com/mig-1g.10gb." },
     { .name = "sharing", .type = T_ENUM, .values = "Exclusive Shared", .def = "\"Exclusive\"",
       .doc = "Shared asks for the time-sliced resource, nvidia.com/gpu.shared." },
     { .name = "product", .type = T_TEXT, .max = 63, .shape = LABEL_VALUE,
       .doc = "Only nodes labelled nvidia.com/gpu.product (or its like of another vendor) with it." },
-    { .name = "claim", .type = T_OBJECT, .sub = claim_fields,
+    { .name = "claim", .type = T_OBJECT, .sub = claim_fields, .rules = rules_claim,
       .doc = "Instead of a resource: devices by dynamic resource allocation." },
     END,
 };
@@ -191,8 +193,7 @@ static const struct field model_fields[] = {
       .doc = "Its name below mountPath; default: the last part of uri's path." },
     { .name = "sizeLimit", .type = T_QUANTITY, .doc = "A larger file is refused." },
     { .name = "secretName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
-      .doc = "A Secret whose keys become variables of the download: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-             "AWS_SESSION_TOKEN, AWS_REGION, HF_TOKEN, MODEL_TOKEN (a bearer token), MODEL_CA (authorities, PEM)." },
+      .doc = "A Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, HF_TOKEN, MODEL_TOKEN, MODEL_CA ..." },
     { .name = "endpoint", .type = T_TEXT, .max = 1024, .shape = "^https?://[^/@?# ]+$", .doc = "Of the store that s3 means, or instead of Hugging Face." },
     { .name = "claimName", .type = T_TEXT, .max = 253, .shape = SUBDOMAIN,
       .doc = "A PersistentVolumeClaim that holds the model, or takes what uri names." },

@@ -59,12 +59,14 @@ static void add_resource(const cJSON *a, const char *whole, cJSON *container)
         json_fmt(limits, resource, "%d", (int)json_get_int(a, "count", 1));
 }
 
-static void add_claim(const cJSON *claim, cJSON *pod, cJSON *container)
+static void add_claim(const struct isvc *s, const cJSON *claim, cJSON *pod, cJSON *container)
 {
+    AUTO_FREE char *own = xasprintf("%s" CHILD_DEVICE_SUFFIX, s->name);
     cJSON *c = json_push_obj(json_arr(pod, "resourceClaims"));
+    const char *name = json_get_str(claim, "resourceClaimTemplateName");
 
     json_str(c, "name", CLAIM);
-    json_str(c, "resourceClaimTemplateName", json_get_str(claim, "resourceClaimTemplateName"));
+    json_str(c, "resourceClaimTemplateName", name ? name : own);
     json_str(json_push_obj(json_arr(json_obj(container, "resources"), "claims")), "name", CLAIM);
 }
 
@@ -88,10 +90,31 @@ void build_accelerator(const struct isvc *s, cJSON *pod, cJSON *container)
     if (!name)
         name = vendor->resource;
     if (claim)
-        add_claim(claim, pod, container);
+        add_claim(s, claim, pod, container);
     else
         add_resource(a, name, container);
     if (json_has(a, "product"))
         json_str(json_obj(pod, "nodeSelector"), vendor->product_label, json_get_str(a, "product"));
     add_toleration(pod, name);
+}
+
+/* Each pod gets a claim from it. */
+cJSON *build_device_claim(const struct isvc *s, const struct desired_input *in)
+{
+    const cJSON *claim = json_at(s->predictor.spec, "accelerator.claim");
+    const char *device_class = json_get_str(claim, "deviceClassName");
+    cJSON *o, *request, *exactly;
+    (void)in;
+
+    if (!device_class)
+        return NULL;
+    o = build_child(CHILD_DEVICE_CLAIM, s);
+    request = json_push_obj(json_arr(json_obj(json_obj(json_obj(o, "spec"), "spec"), "devices"), "requests"));
+    json_str(request, "name", "accelerator");
+    exactly = json_obj(request, "exactly");
+    json_str(exactly, "deviceClassName", device_class);
+    json_str(exactly, "allocationMode", "ExactCount");
+    json_int(exactly, "count", json_get_int(claim, "count", 1));
+    json_put_dup(exactly, "selectors", json_member(claim, "selectors"));
+    return o;
 }

@@ -36,6 +36,7 @@ cJSON *build_backup_cron(const struct isvc *s, const struct desired_input *in);
 cJSON *build_backup_job(const struct isvc *s, const struct desired_input *in);
 
 cJSON *build_model_claim(const struct isvc *s, const struct desired_input *in); /* model.c */
+cJSON *build_device_claim(const struct isvc *s, const struct desired_input *in); /* accelerator.c */
 
 /* The number of the password that pods must have taken up, on whichever template serves. */
 void build_credentials(const struct isvc *s, const struct desired_input *in, cJSON *template);

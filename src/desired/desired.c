@@ -12,6 +12,7 @@ static cJSON *(*const builders[N_CHILDREN])(const struct isvc *, const struct de
     [CHILD_CANARY_SERVICE] = build_canary_service,
     [CHILD_ROUTE] = build_route,
     [CHILD_MODEL_CLAIM] = build_model_claim,
+    [CHILD_DEVICE_CLAIM] = build_device_claim,
     [CHILD_SCALEDOBJECT] = build_scaledobject,
     [CHILD_VPA] = build_vpa,
     [CHILD_HEADROOM] = build_headroom,

@@ -94,7 +94,7 @@ bool walk_waits_for_redis(const struct walk *w)
 }
 
 /* Children that must not be touched in this pass. */
-static bool is_left_alone(const struct walk *w, enum child c)
+static bool is_left_alone(struct walk *w, enum child c)
 {
     const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
 
@@ -102,7 +102,7 @@ static bool is_left_alone(const struct walk *w, enum child c)
         return true;
     if (c == CHILD_DEPLOYMENT && !dep && w->in.replicas == 0 && w->p->gate.held_up)
         return true;
-    if (c == CHILD_DEPLOYMENT && (w->leave_deployment || walk_waits_for_redis(w)))
+    if (c == CHILD_DEPLOYMENT && (w->leave_deployment || walk_waits_for_redis(w) || walk_lacks_claims(w)))
         return true;
     if (c == CHILD_DEPLOYMENT && dep && w->p->redis.wanted && !w->in.redis_keys)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */

@@ -24,8 +24,22 @@ static bool is_template_known(const struct walk *w)
     return !w->o->svc->redis.present || w->in.redis_keys;
 }
 
+bool walk_lacks_claims(struct walk *w)
+{
+    return json_has(w->o->svc->predictor.spec, "accelerator.claim") && !walk_has(w, CAP_DRA);
+}
+
+static enum verdict_of_rule claims_are_there(struct walk *w)
+{
+    if (!walk_lacks_claims(w))
+        return RULE_PASS;
+    return walk_stall(w, RULE_HOLD, "DynamicResourceAllocationMissing",
+                      "spec.predictor.accelerator.claim needs %s, which this cluster does not offer; what runs stays as it is",
+                      capability_name(CAP_DRA));
+}
+
 /* The operator's image of the moment comes along when the pods change anyway: its upgrade restarts no model. */
-enum verdict_of_rule rule_model(struct walk *w)
+static enum verdict_of_rule choose_fetcher(struct walk *w)
 {
     const struct entrypoint *had = &w->o->redis.latch.fetcher;
     struct entrypoint *f = &w->p->fetcher;
@@ -46,4 +60,11 @@ enum verdict_of_rule rule_model(struct walk *w)
     w->in.model_fetcher = f->image;
     w->p->status_first = true;
     return RULE_PASS;
+}
+
+enum verdict_of_rule rule_model(struct walk *w)
+{
+    enum verdict_of_rule r = choose_fetcher(w);
+
+    return r == RULE_PASS ? claims_are_there(w) : r;
 }

@@ -55,6 +55,8 @@ bool walk_redis_has_room(const struct walk *w); /* redis.c */
 
 /* Serving pods are left alone until Redis is healthy for the first time. children.c */
 bool walk_waits_for_redis(const struct walk *w);
+/* A server without dynamic resource allocation drops claims silently: pods would start without accelerators. model.c */
+bool walk_lacks_claims(struct walk *w);
 /* Is there nothing to send of this child? */
 bool walk_child_is_so(const struct walk *w, enum child c, const cJSON *body); /* children.c */
 

@@ -215,6 +215,7 @@ static void every_child_is_ours_by_name_and_label(void **state)
     (void)state;
 
     decode(HEAD "spec: { predictor: { maxReplicas: 3, model: { storage: { size: 1Gi } }, "
+                "accelerator: { claim: { deviceClassName: c } }, "
                 "verticalScaling: {}, headroom: { replicas: 1 }, containers: [{ image: m }] }, "
                 "rollout: { canary: { replicas: 1, route: { parentRefs: [{ name: web }] } } }, "
                 "redis: { backup: { schedule: '@daily', storage: { size: 1Gi } } } }", &s);

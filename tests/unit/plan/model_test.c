@@ -78,11 +78,33 @@ static void a_name_that_is_too_long_is_said(void **state)
     isvc_done(&s);
 }
 
+/* The server would drop the claim, and pods would start without what they need. */
+static void a_claim_needs_the_cluster_to_know_claims(void **state)
+{
+    struct observed o = { .now_ms = 1 };
+    struct plan p = { .look_again_ms = -1 };
+    struct walk w = { .o = &o, .p = &p };
+    struct isvc s;
+    (void)state;
+
+    decode("m:1", &s);
+    o.svc = &s;
+    assert_false(walk_lacks_claims(&w));
+    json_str(json_obj(json_obj(json_at(s.root, "spec.predictor"), "accelerator"), "claim"), "deviceClassName", "c");
+    assert_int_equal(rule_model(&w), RULE_HOLD);
+    assert_string_equal(w.reason, "DynamicResourceAllocationMissing");
+    assert_true(w.stalled);
+    capabilities_set(&o.caps, CAP_DRA, true);
+    assert_int_equal(rule_model(&w), RULE_PASS);
+    isvc_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_follows_only_when_the_pods_change_anyway),
         cmocka_unit_test(a_name_that_is_too_long_is_said),
+        cmocka_unit_test(a_claim_needs_the_cluster_to_know_claims),
     };
 
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
