@@ -29,7 +29,7 @@ uint64_t owned_hash(const cJSON *obj);
 
 /* The careful comparison, for when hashes differ because the server normalised:
  * every desired value is held by live (quantities by amount, objects inside a leaf may
- * have gained defaults) and owned, and every owned field is still desired.
+ * have gained the server's defaults, which are known by name) and owned, and every owned field is still desired.
  * On false, why (may be NULL) names the first path that differs and how. */
 bool owned_matches(const cJSON *live, const cJSON *fields, const cJSON *desired, struct err *why);
 

@@ -68,20 +68,34 @@ static bool is_same_scalar(const cJSON *live, const cJSON *want)
     return quantity_equal(have, text);
 }
 
-/* Inside what is owned as a whole: members that only the live one has are the server's defaults. */
+static void diff_whole(struct walk *w, const cJSON *live, const cJSON *want);
+
+static void diff_whole_object(struct walk *w, const cJSON *live, const cJSON *want)
+{
+    for (const cJSON *v = want->child; v; v = v->next) {
+        const cJSON *have = json_member(live, v->string);
+        size_t n = enter(w, v->string);
+
+        if (!cJSON_IsNull(v) && have)
+            diff_whole(w, have, v);
+        else if (!cJSON_IsNull(v))
+            tell(w, NULL, v);
+        leave(w, n);
+    }
+    if (path_leftover(live, want)) {
+        const cJSON *v = path_leftover(live, want);
+        size_t n = enter(w, v->string);
+
+        tell(w, v, NULL);
+        leave(w, n);
+    }
+}
+
+/* Inside what is owned as a whole. */
 static void diff_whole(struct walk *w, const cJSON *live, const cJSON *want)
 {
     if (cJSON_IsObject(live) && cJSON_IsObject(want)) {
-        for (const cJSON *v = want->child; v; v = v->next) {
-            const cJSON *have = json_member(live, v->string);
-            size_t n = enter(w, v->string);
-
-            if (!cJSON_IsNull(v) && have)
-                diff_whole(w, have, v);
-            else if (!cJSON_IsNull(v))
-                tell(w, NULL, v);
-            leave(w, n);
-        }
+        diff_whole_object(w, live, want);
     } else if (cJSON_IsArray(live) && cJSON_IsArray(want) && json_count(live) == json_count(want)) {
         const cJSON *have = live->child;
         int i = 0;

@@ -71,7 +71,19 @@ static bool covers_array(struct walk *w, const cJSON *live, const cJSON *want)
     return true;
 }
 
-/* Inside a leaf the server may have added members, never changed one. */
+/* What was owned as a whole and is wanted with less keeps nothing of the rest. An empty object owns nothing inside. */
+static bool keeps_leftovers(struct walk *w, const cJSON *live, const cJSON *want)
+{
+    const cJSON *v = path_leftover(live, want);
+    size_t n;
+
+    if (!v)
+        return false;
+    n = enter(w, v->string);
+    return !leave(w, n, differ(w, "ours, but no longer wanted"));
+}
+
+/* Inside a leaf the server may have added its defaults, never changed a member. */
 static bool covers(struct walk *w, const cJSON *live, const cJSON *want)
 {
     if (cJSON_IsArray(live) && cJSON_IsArray(want))
@@ -86,7 +98,7 @@ static bool covers(struct walk *w, const cJSON *live, const cJSON *want)
         if (!leave(w, n, same))
             return false;
     }
-    return true;
+    return !keeps_leftovers(w, live, want);
 }
 
 static bool matches(struct walk *w, const cJSON *live, const cJSON *fields, const cJSON *want);

@@ -17,6 +17,29 @@ const cJSON *path_member(const cJSON *fields, const char *key)
     return NULL;
 }
 
+/* What API servers fill in inside atomic lists, maps and structs of the kinds that we apply. One that is missing here
+ * costs a write that changes nothing after each start; one too many would leave what nobody wants any more. */
+static bool is_filled_in(const char *key)
+{
+    static const char *const names[] = { "apiVersion", "divisor", "expirationSeconds", "defaultMode", "protocol", "volumeMode", "status",
+                                         "creationTimestamp", "matches", "group", "kind", "weight" };
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_eq(names[i], key))
+            return true;
+    return false;
+}
+
+const cJSON *path_leftover(const cJSON *live, const cJSON *want)
+{
+    if (!want->child)
+        return NULL;
+    for (const cJSON *v = live->child; v; v = v->next)
+        if ((!json_member(want, v->string) || cJSON_IsNull(json_member(want, v->string))) && !is_filled_in(v->string))
+            return v;
+    return NULL;
+}
+
 /* An element that cannot be read names nothing: what it owns then looks unwanted, and is applied again. */
 static bool element_read(struct element *el, const cJSON *f)
 {

@@ -9,6 +9,10 @@
 /* True when fields owns the whole value below it. */
 bool path_is_leaf(const cJSON *fields);
 
+/* Inside a value that is owned as a whole: a member of live that is neither wanted nor one of the server's defaults;
+ * NULL: none. Lent. */
+const cJSON *path_leftover(const cJSON *live, const cJSON *want);
+
 /* The fields below member key; NULL when not owned. Lent. */
 const cJSON *path_member(const cJSON *fields, const char *key);
 

@@ -15,7 +15,7 @@
     "\"k:{\\\"name\\\":\\\"b\\\"}\":{\".\":{},\"f:name\":{}}}}}"
 #define LIVE                                                                                                       \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"labels\":{\"app\":\"x\",\"o\":\"y\"}}," \
-    "\"spec\":{\"n\":2,\"theirs\":7,\"whole\":{\"cpu\":\"1\",\"filledIn\":true},\"items\":[{\"name\":\"side\"},"        \
+    "\"spec\":{\"n\":2,\"theirs\":7,\"whole\":{\"cpu\":\"1\",\"apiVersion\":\"v1\"},\"items\":[{\"name\":\"side\"},"        \
     "{\"name\":\"b\"},{\"name\":\"a\",\"image\":\"i\",\"pull\":\"Always\"}]}}"
 #define WANT(n, whole, items)                                                                                      \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"x\",\"labels\":{\"app\":\"x\"}},\"spec\":{" n     \
@@ -37,6 +37,8 @@ static const struct row {
     { "taken from somebody else", WANT("\"n\":2,\"theirs\":8,", "{\"cpu\":\"1\"}", "[" A "," B "]"), "spec.theirs 7>8; " },
     { "inside what is owned as a whole", WANT("\"n\":2,", "{\"cpu\":\"2\",\"m\":1}", "[" A "," B "]"),
       "spec.whole.cpu \"1\">\"2\"; spec.whole.m ->1; " },
+    { "what goes inside what is owned as a whole", WANT("\"n\":2,", "{\"m\":1}", "[" A "," B "]"),
+      "spec.whole.m ->1; spec.whole.cpu \"1\">-; " },
     { "items by their name, in any order", WANT("\"n\":2,", "{\"cpu\":\"1\"}", "[" B ",{\"name\":\"a\",\"image\":\"j\"}]"),
       "spec.items[a].image \"i\">\"j\"; " },
     { "an item that goes", WANT("\"n\":2,", "{\"cpu\":\"1\"}", "[" A "]"), "spec.items[b] {\"name\":\"b\"}>-; " },
