@@ -46,6 +46,8 @@ static void check_child(struct e2e *t, enum child c, const char *service, const 
     const cJSON *answer = NULL;
     int status = e2e_send(t, "PATCH", query, "application/apply-patch+yaml", desired, &answer);
 
+    if (status == 404 && child_types[c].needs)
+        return; /* a kind that this cluster lacks */
     E2E_CHECK(t, status == 200 || status == 201, answer, "%s is refused: %d", path, status);
     const cJSON *live = e2e_get(t, path);
     const cJSON *fields = owned_fields(live, API_MANAGER);

@@ -369,7 +369,7 @@ static void status_step(struct pod *p)
 {
     if (p->status_call || p->is_deleting)
         return;
-    AUTO_JSON cJSON *body = status_build(p, loop_wall_ms());
+    AUTO_JSON cJSON *body = pod_status_build(p, loop_wall_ms());
     /* A control plane that took us for dead has written over our Ready. */
     if (p->sent && json_equal(p->sent, body) && str_eq(ready_text(p->obj), ready_text(body)))
         return;

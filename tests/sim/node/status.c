@@ -197,7 +197,7 @@ static void ips_json(cJSON *status, const char *one, const char *many, const cha
     json_str(json_push_obj(json_arr(status, many)), "ip", ip);
 }
 
-cJSON *status_build(struct pod *p, int64_t now_ms)
+cJSON *pod_status_build(struct pod *p, int64_t now_ms)
 {
     cJSON *root = json_new_obj(), *s = json_obj(root, "status");
 

@@ -1,7 +1,7 @@
 /*
  * node/status.h - a pod's status as the kubelet would write it.
  *
- * status_build moves the conditions' times along in the pod; reads nothing else
+ * pod_status_build moves the conditions' times along in the pod; reads nothing else
  * but its arguments.
  */
 #ifndef SIM_NODE_STATUS_H
@@ -10,7 +10,7 @@
 #include "sim/node/pod.h"
 
 /* The body of a merge patch of pods/status; caller frees. */
-cJSON *status_build(struct pod *p, int64_t now_ms);
+cJSON *pod_status_build(struct pod *p, int64_t now_ms);
 
 /* "Pending", "Running", "Succeeded", "Failed". */
 const char *status_phase(const struct pod *p);
