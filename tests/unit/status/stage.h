@@ -10,6 +10,7 @@
 #define TESTS_STAGE_H
 
 #include "keys.h"
+#include "serving.h"
 #include "trial.h"
 #include "../slots/world_move.h"
 #include "base/str.h"
@@ -64,7 +65,8 @@ struct stage {
     bool kept_is_read; /* ... by whom the operator knows it */
     bool tells_revisions; /* else they are kept on the side */
     struct pod stuck;     /* of the version that is being rolled out; no name: there is none */
-    struct pod all[W_PODS + 1]; /* lent from pods, and it */
+    struct serving serving;
+    struct pod all[W_PODS + TRIAL_PODS_MAX + 1 + SERVING_MAX]; /* lent from pods, and these */
     char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
     bool sees;      /* it says that it can */
     struct capabilities caps;
@@ -156,14 +158,17 @@ static inline void observe_redis(struct stage *s)
     r->password_is_known = s->knows_password;
 }
 
-static inline void observe_stuck(struct stage *s)
+static inline void observe_serving(struct stage *s)
 {
-    if (!s->stuck.name)
-        return;
     memcpy(s->all, s->pods, s->o.n_pods * sizeof(*s->all));
-    s->all[s->o.n_pods] = s->stuck;
     s->o.pods = s->all;
-    s->o.n_pods++;
+    if (s->stuck.name)
+        s->all[s->o.n_pods++] = s->stuck;
+    for (size_t i = 0; i < s->serving.n; i++)
+        s->all[s->o.n_pods++] = s->serving.pods[i];
+    s->o.hosts = s->serving.n_hosts ? s->serving.hosts : NULL;
+    s->o.n_hosts = s->o.n_places = s->serving.n_hosts;
+    s->o.n_zones = s->serving.n_zones;
 }
 
 static inline void observe(struct stage *s)
@@ -176,7 +181,7 @@ static inline void observe(struct stage *s)
     observe_children(s);
     observe_revisions(s);
     observe_redis(s);
-    observe_stuck(s);
+    observe_serving(s);
 }
 
 static inline void forget(struct stage *s)
