@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "e2e/operation.h"
 #include "e2e/witness.h"
 
 enum { ROLES_S = 90, RECOVERY_S = 180, UNPROMISED_MS = 3000 };
@@ -39,12 +40,21 @@ static void set_cordon(struct e2e *t, const char *node, bool on)
     e2e_patch(t, e2e_fmt(t, "nodes/%s", node), on ? "{spec: {unschedulable: true}}" : "{spec: {unschedulable: null}}");
 }
 
-/* A cluster in order, watched, written to; the node of some master. */
+static const struct release {
+    const char *server, *image;
+} releases[] = {
+    { "redis-8.0", "redis:8.0" }, { "redis-8.6", "redis:8.6" }, { "valkey-8.1", "valkey/valkey:8.1" }, { "valkey-9.1", "valkey/valkey:9.1" },
+};
+
+/* Row NULL: this machine's own server. A cluster in order, watched, written to; the node of some master. */
 static const char *begin(struct e2e *t, struct witness *v)
 {
+    const struct release *r = t->row;
     struct redis_nodes n;
 
-    witness_bring_up(t, e2e_redis_service);
+    if (r)
+        e2e_needs_server(t, r->server);
+    witness_bring_up(t, r ? operation_service_of(t, r->image) : e2e_redis_service);
     witness_start(t, v);
     ledger_start(t, "fraud");
     e2e_sleep_ms(t, 3000);
@@ -149,6 +159,39 @@ static void pod_deleted_alone(struct e2e *t)
     one_pod_ends(t, false);
 }
 
+/* A master's pod ends, and a node is cordoned, in the middle of an operation: that one waits or goes on, and comes to its end. */
+static void ends_in_the_middle(struct e2e *t, const struct operation *o)
+{
+    struct witness v = { 0 };
+    struct redis_pods then;
+    struct redis_nodes n;
+    const char *node = begin(t, &v);
+
+    redis_pods_get(t, "fraud", &then);
+    ledger_phase(t, "in the middle");
+    o->begin(t, 0);
+    witness_for(t, &v, 4000);
+    redis_nodes_get(t, "fraud", &n);
+    e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[0]));
+    witness_for(t, &v, 2000);
+    set_cordon(t, node, true);
+    witness_for(t, &v, 4000);
+    set_cordon(t, node, false);
+    operation_wait_over(t, o, 0, &then, "with a drain in its middle");
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
+static void ends_while_it_grows(struct e2e *t)
+{
+    ends_in_the_middle(t, &operation_shards);
+}
+
+static void ends_while_it_rolls(struct e2e *t)
+{
+    ends_in_the_middle(t, &operation_roll);
+}
+
 /* By hand, while no operator can repair it: a second master on the node of the first. */
 static const char *put_two_on_a_node(struct e2e *t)
 {
@@ -244,17 +287,28 @@ static void one_way_bus(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
-static const struct e2e_test tests[] = {
-    { "a cordoned node's masters hand over", cordoned, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "a node is drained by kubectl", drained, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_KUBECTL },
-    { "a master's pod is deleted: it hands over first", pod_deleted, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "the same while no operator runs", pod_deleted_alone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "two masters on a node: one leaves in a quiet second", repaired, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T10: one master's bus works one way only", one_way_bus, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T16: a zone with two of three masters is lost", zone_lost, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+#define NEEDS (NEEDS_NODES | NEEDS_REDIS_CLI)
+#define ROW(name, fn, needs) { { name, fn, needs }, NULL }
+#define RELEASE(name, fn, i) { { name, fn, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
+
+static const struct e2e_row tests[] = {
+    ROW("a cordoned node's masters hand over", cordoned, NEEDS | NEEDS_TIME),
+    ROW("a node is drained by kubectl", drained, NEEDS | NEEDS_KUBECTL),
+    ROW("a master's pod is deleted: it hands over first", pod_deleted, NEEDS),
+    ROW("the same while no operator runs", pod_deleted_alone, NEEDS | NEEDS_TIME),
+    ROW("two masters on a node: one leaves in a quiet second", repaired, NEEDS | NEEDS_TIME),
+    ROW("T10: one master's bus works one way only", one_way_bus, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME),
+    ROW("T16: a zone with two of three masters is lost", zone_lost, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME),
+    ROW("a master's pod ends while shards are added", ends_while_it_grows, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME),
+    ROW("a master's pod ends while all are restarted", ends_while_it_rolls, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME),
+    RELEASE("a master's pod is deleted, Redis 8.0", pod_deleted, 0),
+    RELEASE("a master's pod is deleted, Redis 8.6", pod_deleted, 1),
+    RELEASE("a master's pod is deleted, Valkey 8.1", pod_deleted, 2),
+    RELEASE("a master's pod is deleted, Valkey 9.1", pod_deleted, 3),
+    RELEASE("a cordoned node's masters hand over, Valkey 9.1", cordoned, 3),
 };
 
 int main(void)
 {
-    return e2e_main("redis-drain", tests, COUNT(tests));
+    return e2e_main_rows("redis-drain", tests, COUNT(tests));
 }

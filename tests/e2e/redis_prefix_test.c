@@ -144,6 +144,7 @@ static const struct lives {
     { &operation_roll, 1, 0, LIVES_MAX },
     { &operation_shards, 2, 0, LIVES_MAX },
     { &operation_replicas, 2, 0, LIVES_MAX },
+    { &operation_rotate, 1, 0, LIVES_MAX },
 };
 
 static bool moves_slots(const char *name)
@@ -235,6 +236,7 @@ static const struct e2e_row tests[] = {
     LIVES("T5: one command a life while it rolls", 2, NEEDS_TIME),
     LIVES("T5: one command a life while shards come and go", 3, NEEDS_TIME),
     LIVES("T5: one command a life while replicas come and go", 4, NEEDS_TIME),
+    LIVES("one command a life while passwords rotate", 5, NEEDS_TIME),
 };
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "e2e/operation.h"
 #include "e2e/witness.h"
 #include "redis/cert.h"
 #include "unit/redis/pki.h"
@@ -202,11 +203,22 @@ static void is_said_nowhere(struct e2e *t, struct operator *op, const char *secr
     E2E_CHECK(t, !strstr(words, secret), NULL, "a password is in a command line");
 }
 
+static const struct release {
+    const char *server, *image;
+} releases[] = {
+    { "redis-8.0", "redis:8.0" }, { "redis-8.6", "redis:8.6" }, { "valkey-8.1", "valkey/valkey:8.1" }, { "valkey-9.1", "valkey/valkey:9.1" },
+};
+
+/* Row NULL: this machine's own server. */
 static void password_rotates(struct e2e *t)
 {
-    struct operator *op = start(t);
+    const struct release *r = t->row;
+    struct operator *op;
 
-    e2e_apply(t, "%s", e2e_redis_service);
+    if (r)
+        e2e_needs_server(t, r->server);
+    op = start(t);
+    e2e_apply(t, "%s", r ? operation_service_of(t, r->image) : e2e_redis_service);
     e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, READY_S);
     const char *old = redis_password(t, "fraud"), *old_admin = redis_secret(t, "fraud", "operator-password");
     ledger_start(t, "fraud");
@@ -336,17 +348,23 @@ static void carried_over(struct e2e *t)
     witness_check_ledger(t, 0, 0);
 }
 
-static const struct e2e_test tests[] = {
-    { "a cluster of the release before gets its users live; T15: every later server has them", carried_over,
-      NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "TLS: certificates renewed, refused, and an authority changed, without a restart", certificates_change,
-      NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "TLS is not switched on in a cluster that was formed without", tls_cannot_be_switched, NEEDS_NODES },
-    { "a password rotated under the ledger, the operator killed meanwhile", password_rotates, NEEDS_NODES | NEEDS_REDIS_CLI },
-    { "a given password that changes, is emptied, and deleted", given_password_changes, NEEDS_NODES | NEEDS_REDIS_CLI },
+#define NEEDS (NEEDS_NODES | NEEDS_REDIS_CLI)
+#define PLAIN(name, fn, needs) { { name, fn, needs }, NULL }
+#define ROTATES(name, i) { { "a password rotated, " name, password_rotates, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
+
+static const struct e2e_row tests[] = {
+    PLAIN("a cluster of the release before gets its users live; T15: every later server has them", carried_over, NEEDS),
+    PLAIN("TLS: certificates renewed, refused, and an authority changed, without a restart", certificates_change, NEEDS),
+    PLAIN("TLS is not switched on in a cluster that was formed without", tls_cannot_be_switched, NEEDS_NODES),
+    PLAIN("a password rotated under the ledger, the operator killed meanwhile", password_rotates, NEEDS),
+    PLAIN("a given password that changes, is emptied, and deleted", given_password_changes, NEEDS),
+    ROTATES("Redis 8.0", 0),
+    ROTATES("Redis 8.6", 1),
+    ROTATES("Valkey 8.1", 2),
+    ROTATES("Valkey 9.1", 3),
 };
 
 int main(void)
 {
-    return e2e_main("redis-secure", tests, COUNT(tests));
+    return e2e_main_rows("redis-secure", tests, COUNT(tests));
 }
