@@ -34,7 +34,7 @@ struct canary_state {
     char revision[CANARY_REVISION_SIZE]; /* of the template that is on trial */
     int64_t since_ms;                    /* wall clock: when the phase began */
     int32_t replicas; /* chosen when it began: an autoscaler that moves must not make it begin again */
-    int32_t restarts; /* of its pods, together, when Baking began */
+    int32_t restarts; /* of its pods, together, that are not held against it: before Baking, or while excused */
     int32_t lapses;   /* how often it stopped being ready, and nobody had taken a pod away */
 };
 
@@ -47,7 +47,7 @@ struct canary_seen {
     bool size_is_exact; /* ... by number: followed while it runs. A share is taken once. */
     int32_t ready;      /* of its pods, of the wanted revision */
     int32_t restarts;   /* of these, together */
-    bool excused;       /* one of them is being evicted, or its node is not well */
+    bool excused;       /* something else may be to blame: an eviction, a node that is not well, a Redis nobody reaches */
     bool blocked;       /* what they need is known to be down: nothing is held against them, and no time counts */
     const char *trouble; /* why its pods cannot run, CamelCase, static; NULL: they may */
     int64_t bake_ms, deadline_ms;

@@ -57,6 +57,19 @@ static int32_t size_of(const struct walk *w)
     return c->replicas ? c->replicas : (int32_t)(((int64_t)w->p->replicas_wanted * c->percent + 99) / 100);
 }
 
+/* A pod that crashed for want of its Redis goes on waiting for a while when that is back. */
+static bool is_its_own(const struct walk *w, const struct trial *t)
+{
+    return !str_eq(t->diagnosis.reason, "CrashLoop") ||
+           t->in.restarts - w->p->canary.state.restarts >= ROLLOUT_RESTARTS;
+}
+
+/* Who cannot reach Redis does not know whether the pods can: what they do then is not held against them. */
+static bool redis_is_unknown(const struct walk *w)
+{
+    return w->p->redis.wanted && w->p->redis.state == REDIS_UNKNOWN;
+}
+
 static void look(struct walk *w, struct trial *t)
 {
     const struct isvc *s = w->o->svc;
@@ -69,6 +82,7 @@ static void look(struct walk *w, struct trial *t)
                                  .size = size_of(w),
                                  .size_is_exact = s->canary.replicas > 0,
                                  .blocked = !walk_crashes_count(w),
+                                 .excused = redis_is_unknown(w),
                                  .bake_ms = s->canary.bake_s * 1000LL,
                                  .deadline_ms = s->predictor.progress_deadline_s * 1000LL,
                                  .by_hand = s->canary.by_hand,
@@ -77,8 +91,9 @@ static void look(struct walk *w, struct trial *t)
     if (!is_current(w))
         return;
     look_at_pods(w, t);
-    rollout_diagnose(w->o->pods, w->o->n_pods, w->spec_revision, !t->in.blocked, &t->diagnosis);
-    if (walk_grace_is_over(w, &t->diagnosis))
+    rollout_diagnose(w->o->pods, w->o->n_pods, w->spec_revision, !t->in.blocked && !redis_is_unknown(w),
+                     &t->diagnosis);
+    if (walk_grace_is_over(w, &t->diagnosis) && is_its_own(w, t))
         t->in.trouble = t->diagnosis.reason;
 }
 

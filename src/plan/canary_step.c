@@ -47,6 +47,8 @@ static const char *start(struct canary_state *s, const struct canary_seen *in, s
         enter(s, CANARY_BAKING, in);
         return NULL;
     }
+    if (in->excused || in->restarts < s->restarts)
+        s->restarts = in->restarts;
     out->again_ms = left_ms(s, in, in->deadline_ms);
     return out->again_ms <= 0 ? "CanaryDeadlineExceeded" : NULL;
 }
@@ -62,7 +64,7 @@ static const char *lapse(struct canary_state *s, const struct canary_seen *in)
 /* Baking and Waiting: the same is asked of it. */
 static const char *watch(struct canary_state *s, const struct canary_seen *in, struct canary_verdict *out)
 {
-    if (in->restarts > s->restarts)
+    if (in->restarts > s->restarts && !in->excused)
         return "CanaryRestarted";
     s->restarts = in->restarts; /* fewer: a pod was replaced */
     if (in->ready < s->replicas)

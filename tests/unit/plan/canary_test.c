@@ -49,6 +49,7 @@ static const struct row {
     { "it bakes", AT(CANARY_BAKING, 60), IN(.ready = 2), CANARY_BAKING, NULL, false, 40 },
     { "baked, and nobody needs to be asked", AT(CANARY_BAKING, 100), IN(.ready = 2), CANARY_PROMOTING, NULL, true, 0 },
     { "a restart during its time ends it", AT(CANARY_BAKING, 99), IN(.ready = 2, .restarts = 1), CANARY_NONE, "CanaryRestarted", false, 0 },
+    { "a restart with its node is no failure", AT(CANARY_BAKING, 60), IN(.ready = 2, .restarts = 1, .excused = true), CANARY_BAKING, NULL, false, 40 },
     { "a restart at the end of its time counts", AT(CANARY_BAKING, 100), IN(.ready = 2, .restarts = 1), CANARY_NONE, "CanaryRestarted", false, 0 },
     { "not ready any more: its time begins anew", AT(CANARY_BAKING, 99), IN(.ready = 1), CANARY_STARTING, NULL, false, 0 },
     { "not ready at the end of its time: no promotion", AT(CANARY_BAKING, 100), IN(.ready = 1), CANARY_STARTING, NULL, false, 0 },
