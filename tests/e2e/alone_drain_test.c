@@ -173,6 +173,26 @@ static void drained_at_once(struct e2e *t)
     drain(t, 2, "    podDisruptionBudget: { minAvailable: 2 }\n", true);
 }
 
+/* The autoscaler stays the only writer of replicas: its minimum is raised for the time. (It has no metrics here: blind, it
+ * keeps what runs afterwards.) */
+static void drained_autoscaled(struct e2e *t)
+{
+    struct least l = { .wanted = 2 };
+    const char *node;
+
+    operator_ready(t, operator_start(t, NULL));
+    bring_up(t, 2, "    maxReplicas: 4\n    podDisruptionBudget: { minAvailable: 2 }\n", "");
+    e2e_wait_value(t, "horizontalpodautoscalers/fraud", "spec.minReplicas", "2", 30);
+    struct kube_watch *watch = watch_ready(t, &l);
+    node = node_of_first(t);
+    set_cordon(t, node, true);
+    e2e_wait_value(t, "horizontalpodautoscalers/fraud", "spec.minReplicas", e2e_fmt(t, "%d", 2 + pods_on(t, node)), 30);
+    evict_until_empty(t, node);
+    set_cordon(t, node, false);
+    e2e_wait_value(t, "inferenceservices/fraud", "status.scaling.drain", "null", 30);
+    check_least(t, watch, &l, 2);
+}
+
 /* A cordon that is taken back, and an operator that was away: the number comes from where pods are. */
 static void uncordoned(struct e2e *t)
 {
@@ -292,6 +312,7 @@ static const struct e2e_test tests[] = {
     { "a cordoned node is drained: never fewer than wanted", drained, NEEDS_NODES },
     { "the only replica's node is drained", drained_single, NEEDS_NODES },
     { "with minAvailable of all a drain without a pause is safe too", drained_at_once, NEEDS_NODES },
+    { "with an autoscaler its minimum is raised for a drain", drained_autoscaled, NEEDS_NODES },
     { "a cordon is taken back, by an operator that starts anew", uncordoned, NEEDS_NODES },
     { "accelerators are all taken: a rollout replaces one at a time", full_nodes, NEEDS_NODES },
     { "accelerators are all taken: a drain gives up on more and ends", drain_without_room, NEEDS_NODES },
