@@ -249,6 +249,25 @@ static void settings_live(struct e2e *t)
 }
 
 /* A class whose volumes may grow; one that is there already will do. */
+/* Servers have no way back to a default: they are restarted without it, once. */
+static void setting_taken_out(struct e2e *t)
+{
+    struct witness v = { 0 };
+    struct redis_pods pods;
+
+    begin(t, &v, &pods, e2e_redis_service);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {timeout: '321'}}}}");
+    await_set(t, "timeout", "321", 6);
+    e2e_wait_value(t, "inferenceservices/fraud", "status.redis.settings.live", "[\"timeout\"]", 60);
+    E2E_CHECK(t, same_pods(t, &pods) == pods.n, NULL, "a live setting restarted someone");
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {redis: {config: {timeout: null}}}}");
+    await_roll(t, &v, &pods);
+    await_set(t, "timeout", "0", 6);
+    e2e_wait_value(t, "inferenceservices/fraud", "status.redis.settings", "{\"live\":[],\"restarts\":1}", 60);
+    check_served(t, &v);
+    witness_check_ledger(t, 0, 0);
+}
+
 static void make_class(struct e2e *t)
 {
     cJSON *body = json_new_obj();
@@ -365,6 +384,7 @@ static const struct e2e_row tests[] = {
     PLAIN("an image that cannot be pulled from the start", broken_from_the_start, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("settings: live where servers take them, refused with their words, else by restart", settings_live,
           NEEDS_NODES | NEEDS_REDIS_CLI),
+    PLAIN("a live setting that is taken out: its default again, by restart", setting_taken_out, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME),
     PLAIN("volumes grow, and no pod is touched", volumes_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("volumes that cannot grow: the server's words", volumes_that_cannot_grow, NEEDS_SIM_NODES | NEEDS_REDIS_CLI),
     PLAIN("volumes that go with their pods: each copy is made anew", without_volumes, NEEDS_NODES | NEEDS_REDIS_CLI),
