@@ -52,7 +52,7 @@ static void take_action(struct changes *c, const struct observed *o, const struc
 {
     struct desired_input in = input_of(o, p);
     bool follows_health = a->child == CHILD_HPA || a->child == CHILD_REDIS_PDB;
-    AUTO_BUF struct buf text;
+    AUTO_BUF struct buf text = { 0 };
     cJSON *item;
 
     if (a->kind == ACT_APPLY) {
