@@ -48,7 +48,7 @@ cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in);
 cJSON *build_service_of(enum child c, const struct isvc *s, const cJSON *template, cJSON *selector);
 enum { SERVICE_PORT = 80 }; /* the first of every such Service */
 /* What spec.predictor.model and .accelerator add to the pod and to its first container. model.c, accelerator.c */
-void build_model(const struct isvc *s, const struct desired_input *in, cJSON *pod, cJSON *container);
+void build_model(const struct isvc *s, const struct desired_input *in, cJSON *template, cJSON *container);
 void build_accelerator(const struct isvc *s, cJSON *pod, cJSON *container);
 
 /* apiVersion, kind, metadata with name, labels and owner. */

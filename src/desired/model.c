@@ -134,9 +134,21 @@ static void let_write(cJSON *pod)
         json_str(security, "fsGroupChangePolicy", "OnRootMismatch");
 }
 
-void build_model(const struct isvc *s, const struct desired_input *in, cJSON *pod, cJSON *container)
+#define LOSABLE "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+/* What was downloaded can be downloaded again: it keeps no node from being scaled down. */
+static void let_go(cJSON *template)
+{
+    cJSON *annotations = json_obj(json_obj(template, "metadata"), "annotations");
+
+    if (!json_member(annotations, LOSABLE))
+        json_str(annotations, LOSABLE, VOLUME);
+}
+
+void build_model(const struct isvc *s, const struct desired_input *in, cJSON *template, cJSON *container)
 {
     const cJSON *model = model_of(s);
+    cJSON *pod = json_obj(template, "spec");
     char folder[40] = "";
 
     if (!model)
@@ -149,6 +161,8 @@ void build_model(const struct isvc *s, const struct desired_input *in, cJSON *po
         add_download(s, in, model, folder, pod);
     if (folder[0])
         let_write(pod);
+    else if (s->predictor.model_uri)
+        let_go(template);
 }
 
 cJSON *build_model_claim(const struct isvc *s, const struct desired_input *in)

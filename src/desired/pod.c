@@ -162,7 +162,7 @@ cJSON *build_serving_pod(const struct isvc *s, const struct desired_input *in)
     add_env(s, containers);
     if (s->redis.present && build_uses_tls(s, in))
         add_redis_ca(s, spec, containers);
-    build_model(s, in, spec, first);
+    build_model(s, in, pod, first);
     build_accelerator(s, spec, first);
     if (!json_has(spec, "terminationGracePeriodSeconds"))
         json_int(spec, "terminationGracePeriodSeconds", GRACE_S);
