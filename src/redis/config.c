@@ -33,11 +33,6 @@ static size_t question(void *arg, size_t i, const char **argv)
     return 2 + c->n_names;
 }
 
-static bool is_text(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS || r->type == REDIS_REPLY_VERB;
-}
-
 static bool is_wanted(const struct redis_config *c, const redisReply *name)
 {
     for (size_t i = 0; i < c->n_names; i++)
@@ -57,7 +52,7 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
     for (size_t k = 0; k + 1 < r->elements; k += 2) {
         const redisReply *name = r->element[k], *value = r->element[k + 1];
 
-        if (is_text(name) && is_text(value) && is_wanted(a->config, name))
+        if (pipe_is_text(name) && pipe_is_text(value) && is_wanted(a->config, name))
             (void)settings_put(a->shown, name->str, name->len, value->str, value->len);
     }
     return true;

@@ -42,4 +42,10 @@ struct pipe *pipe_start(struct loop *l, const struct redis_target *to, const str
 void pipe_add(struct pipe *p, size_t n); /* from on_reply: so many commands more */
 void pipe_cancel(struct pipe *p); /* no further calls; NULL is fine */
 
+/* Has it a text? Which of the three types it is depends on the server and on RESP3. */
+static inline bool pipe_is_text(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_VERB || r->type == REDIS_REPLY_STATUS;
+}
+
 #endif

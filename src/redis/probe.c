@@ -89,11 +89,6 @@ static int understand(enum question q, const redisReply *r, struct node_view *v,
     return err_set(e, ERR_BUG, "no such question");
 }
 
-static bool is_text(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_VERB || r->type == REDIS_REPLY_STATUS;
-}
-
 static void hash_text(const char *text, size_t len, char out[65])
 {
     unsigned char md[EVP_MAX_MD_SIZE];
@@ -111,7 +106,7 @@ static bool understand_users(const redisReply *r, struct node_view *v)
     struct err e;
 
     for (size_t i = 0; i < r->elements; i++)
-        if (!is_text(r->element[i]) || view_parse_user(r->element[i]->str, r->element[i]->len, v, &e) < 0)
+        if (!pipe_is_text(r->element[i]) || view_parse_user(r->element[i]->str, r->element[i]->len, v, &e) < 0)
             return false;
     return true;
 }
@@ -122,7 +117,7 @@ static bool understand_master(const redisReply *r, struct node_view *v)
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         const redisReply *name = r->element[i], *value = r->element[i + 1];
 
-        if (!is_text(name) || !is_text(value))
+        if (!pipe_is_text(name) || !pipe_is_text(value))
             return false;
         if (str_eq(name->str, "masteruser"))
             snprintf(v->master_user, sizeof(v->master_user), "%s", value->str);
@@ -151,7 +146,7 @@ static int understand_job(const redisReply *r, struct node_view *v, struct err *
     if ((r->type != REDIS_REPLY_ARRAY && r->type != REDIS_REPLY_MAP) || r->elements % 2)
         return err_set(e, ERR_INVALID, "slot migrations: not a list of maps");
     for (size_t i = 0; i + 1 < r->elements && n < COUNT(pairs); i += 2)
-        if (is_text(r->element[i]) && is_text(r->element[i + 1]))
+        if (pipe_is_text(r->element[i]) && pipe_is_text(r->element[i + 1]))
             pairs[n++] = (struct view_pair){ r->element[i]->str, r->element[i + 1]->str, r->element[i]->len,
                                              r->element[i + 1]->len };
     return view_add_job(v, pairs, n, e);
@@ -188,7 +183,7 @@ static bool on_reply(void *arg, size_t i, const redisReply *r)
                                : str_has_prefix(r->str, "LOADING") ? REACH_LOADING
                                                                        : REACH_NONE, r->str);
     }
-    if (!is_text(r))
+    if (!pipe_is_text(r))
         return refuse(a->view, REACH_NONE, "a reply of a wrong type");
     if (understand((enum question)i, r, a->view, &e) < 0)
         return refuse(a->view, REACH_NONE, e.msg);
