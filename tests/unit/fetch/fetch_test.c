@@ -439,6 +439,90 @@ static void an_object_is_asked_for_with_a_signature(void **state)
     assert_null(strstr(e.msg, "another"));
 }
 
+/* ---- TLS */
+
+static SSL_CTX *tls;
+static char *authority; /* PEM: the server's own certificate */
+
+static void certify(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+    BIO *b = BIO_new(BIO_s_mem());
+    char *data;
+    long n;
+
+    X509_set_version(cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"store", -1, -1, 0);
+    X509_set_issuer_name(cert, X509_get_subject_name(cert));
+    X509_set_pubkey(cert, key);
+    X509_add_ext(cert, san, -1);
+    X509_EXTENSION_free(san);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    PEM_write_bio_X509(b, cert);
+    n = BIO_get_mem_data(b, &data);
+    authority = xstrndup(data, (size_t)n);
+    BIO_free(b);
+    tls = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate(tls, cert), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(tls, key), 1);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static int begin_tls(void **state)
+{
+    certify();
+    if (begin(state) < 0)
+        return -1;
+    plain.tls = tls; /* nobody has connected yet */
+    return 0;
+}
+
+static int end_tls(void **state)
+{
+    int rc = end(state);
+
+    SSL_CTX_free(tls);
+    free(authority);
+    return rc;
+}
+
+static const struct tls_row {
+    const char *name, *path;
+    bool trusted;
+    const char *token;
+    int want;
+    const char *says;
+} tls_rows[] = {
+    { "a server that is trusted", "/ok/m.bin", true, NULL, FETCH_DOWNLOADED, NULL },
+    { "a server that nobody vouches for", "/ok/m.bin", false, NULL, -ERR_INVALID, "certificate" },
+    { "a token", "/token/m.bin", true, "t0ken", FETCH_DOWNLOADED, NULL },
+    { "a wrong token", "/token/m.bin", true, "other", -ERR_DENIED, "HTTP 401" },
+    { "a redirect out of https", "/clear/m.bin", true, NULL, -ERR_INVALID, "redirect" },
+};
+
+static void check_tls(void **state)
+{
+    const struct tls_row *r = *state;
+    AUTO_FREE char *uri = xasprintf("https://127.0.0.1:%d%s", plain.port, r->path);
+    struct fetch_options o = options(uri);
+    struct err e = { 0 };
+    int rc;
+
+    o.credentials.ca_pem = r->trusted ? authority : NULL;
+    o.credentials.token = r->token;
+    rc = fetch_run(&o, &e);
+    if (rc != r->want || (r->says && !strstr(e.msg, r->says)))
+        fail_msg("%d: %s", rc, e.msg);
+    assert_true(holds("m.bin", body) == (rc >= 0));
+    assert_true(!r->token || !strstr(e.msg, r->token));
+}
+
 static int before_all(void **state)
 {
     (void)state;
@@ -470,10 +554,13 @@ int main(void)
         ROW(a_file_of_the_machine),
         ROW(an_object_is_asked_for_with_a_signature),
     };
-    static struct CMUnitTest tests[COUNT(rows) + COUNT(more)];
+    static struct CMUnitTest tests[COUNT(rows) + COUNT(tls_rows) + COUNT(more)];
+    size_t n = COUNT(rows);
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check_row, begin_row, end, (void *)&rows[i] };
-    memcpy(tests + COUNT(rows), more, sizeof(more));
+    for (size_t i = 0; i < COUNT(tls_rows); i++)
+        tests[n++] = (struct CMUnitTest){ tls_rows[i].name, check_tls, begin_tls, end_tls, (void *)(uintptr_t)&tls_rows[i] };
+    memcpy(tests + n, more, sizeof(more));
     return _cmocka_run_group_tests("fetch", tests, COUNT(tests), before_all, NULL);
 }
