@@ -152,7 +152,7 @@ static void show(struct run *r, const struct simulation *s)
     if (r->o.json)
         json_push(r->shown, simulation_json(s));
     else if (s->verdict != SIM_NOTHING || r->o.n_names)
-        simulation_print(s);
+        simulation_print(s, stdout);
     if (s->verdict == SIM_OUTAGE || s->verdict == SIM_BLOCKED)
         r->exit_code = 1;
 }

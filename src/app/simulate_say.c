@@ -31,6 +31,37 @@ static bool is_refused_for_ever(const struct simulation *s)
     return most && share_of(most, all) < 1;
 }
 
+static bool master_goes(const struct simulation *s, const struct pod *p, size_t *ordinal)
+{
+    const char *dash = strrchr(p->name, '-');
+    int64_t n;
+
+    if (!p->of_redis || !is_there(s, p) || !s->at.copies || !dash || !str_to_int(dash + 1, 0, COPIES_MAX - 1, &n))
+        return false;
+    *ordinal = (size_t)n;
+    return *ordinal < s->at.copies->n && s->at.copies->owner[n] == (int16_t)n;
+}
+
+static bool has_replica(const struct simulation *s, size_t master)
+{
+    for (size_t i = 0; i < s->at.copies->n; i++)
+        if (i != master && s->at.copies->owner[i] == (int16_t)master)
+            return true;
+    return false;
+}
+
+/* A drain waits for copies; where there are none to wait for, slots are away while their pod moves. */
+static bool moves_an_only_copy(const struct simulation *s)
+{
+    for (size_t i = 0; i < s->at.n_pods; i++) {
+        size_t master;
+
+        if (master_goes(s, &s->at.pods[i], &master) && !has_replica(s, master))
+            return true;
+    }
+    return false;
+}
+
 void simulation_judge(struct simulation *s)
 {
     const struct redis_loss *r = &s->loss.redis;
@@ -44,7 +75,7 @@ void simulation_judge(struct simulation *s)
         s->verdict = SIM_NOTHING;
     else if (s->refused_for_ever)
         s->verdict = SIM_BLOCKED;
-    else if (!drained && ((s->loss.serving_gone && !s->loss.ready_left) || r->lost))
+    else if (drained ? moves_an_only_copy(s) : (s->loss.serving_gone && !s->loss.ready_left) || r->lost)
         s->verdict = SIM_OUTAGE;
     else
         s->verdict = SIM_SURVIVES;
@@ -82,17 +113,6 @@ static int successor_of(const struct simulation *s, size_t master)
             return (int)i;
     }
     return -1;
-}
-
-static bool master_goes(const struct simulation *s, const struct pod *p, size_t *ordinal)
-{
-    const char *dash = strrchr(p->name, '-');
-    int64_t n;
-
-    if (!p->of_redis || !is_there(s, p) || !s->at.copies || !dash || !str_to_int(dash + 1, 0, COPIES_MAX - 1, &n))
-        return false;
-    *ordinal = (size_t)n;
-    return *ordinal < s->at.copies->n && s->at.copies->owner[n] == (int16_t)n;
 }
 
 static void put_budget(cJSON *out, const char *key, const struct budget_now *b)
@@ -155,88 +175,90 @@ cJSON *simulation_json(const struct simulation *s)
     return out;
 }
 
-static void print_pods(const struct simulation *s, bool of_redis)
+static void print_pods(const struct simulation *s, bool of_redis, FILE *out)
 {
     bool first = true;
 
     for (size_t i = 0; i < s->at.n_pods; i++)
         if (s->at.pods[i].of_redis == of_redis && is_there(s, &s->at.pods[i])) {
-            printf("%s%s", first ? "" : ", ", s->at.pods[i].name);
+            fprintf(out, "%s%s", first ? "" : ", ", s->at.pods[i].name);
             first = false;
         }
 }
 
-static void print_serving_drain(const struct simulation *s)
+static void print_serving_drain(const struct simulation *s, FILE *out)
 {
-    printf("  first     %d more start elsewhere; %s\n", s->surge,
+    fprintf(out, "  first     %d more start elsewhere; %s\n", s->surge,
            s->refused_for_ever ? "but podDisruptionBudget lets none go, whatever is ready: the drain hangs"
                                : "each pod may go when its successor is ready");
     if (!s->budget.there)
-        printf("  budget    none yet: until the node is cordoned nothing keeps the only replica from being evicted\n");
+        fprintf(out, "  budget    none: until the node is cordoned nothing keeps a replica from being evicted\n");
     else
-        printf("  budget    an eviction right now, before the successors: %s (%lld healthy, %lld needed)\n",
+        fprintf(out, "  budget    an eviction right now, before the successors: %s (%lld healthy, %lld needed)\n",
                s->budget.allowed > 0 ? "granted" : "refused", (long long)s->budget.healthy, (long long)s->budget.desired);
 }
 
-static void print_serving(const struct simulation *s)
+static void print_serving(const struct simulation *s, FILE *out)
 {
     if (!s->loss.serving_gone) {
-        printf("  serving   none of its %d ready replicas is there\n", s->ready);
+        fprintf(out, "  serving   none of its %d ready replicas is there\n", s->ready);
         return;
     }
-    printf("  serving   ");
-    print_pods(s, false);
+    fprintf(out, "  serving   ");
+    print_pods(s, false, out);
     if (s->how == IF_DRAIN) {
-        printf(": evicted\n");
-        print_serving_drain(s);
+        fprintf(out, ": evicted\n");
+        print_serving_drain(s, out);
         return;
     }
-    printf(": gone; %d of %d replicas remain ready\n", s->loss.ready_left, s->wanted);
+    fprintf(out, ": gone; %d of %d replicas remain ready\n", s->loss.ready_left, s->wanted);
 }
 
-static void print_failover(const struct simulation *s, const struct pod *p, size_t master)
+static void print_failover(const struct simulation *s, const struct pod *p, size_t master, FILE *out)
 {
     int to = successor_of(s, master);
 
-    if (to < 0)
-        printf("            %s is a master without a replica elsewhere: its slots are not served until it is back\n", p->name);
+    if (to < 0 && s->how == IF_DRAIN && has_replica(s, master))
+        fprintf(out, "            %s is a master with its replicas on the same node: one of them moves first, and takes over\n", p->name);
+    else if (to < 0)
+        fprintf(out, "            %s is a master without a replica elsewhere: its slots are not served until it is back\n", p->name);
     else
-        printf("            %s is a master: %s-redis-%d %s\n", p->name, s->svc->name, to,
+        fprintf(out, "            %s is a master: %s-redis-%d %s\n", p->name, s->svc->name, to,
                s->how == IF_DRAIN ? "takes over before the pod ends" : "takes over after the node timeout");
 }
 
-static void print_redis(const struct simulation *s)
+static void print_redis(const struct simulation *s, FILE *out)
 {
     const struct redis_loss *r = &s->loss.redis;
 
     if (!s->loss.redis_gone)
         return;
-    printf("  redis     ");
-    print_pods(s, true);
-    printf(": %s\n", s->how == IF_DRAIN ? "evicted one at a time, each when every shard has its copies" : "gone");
+    fprintf(out, "  redis     ");
+    print_pods(s, true, out);
+    fprintf(out, ": %s\n", s->how == IF_DRAIN ? "evicted one at a time, each when the shards have their copies" : "gone");
     for (size_t i = 0; i < s->at.n_pods; i++) {
         size_t master;
 
         if (master_goes(s, &s->at.pods[i], &master))
-            print_failover(s, &s->at.pods[i], master);
+            print_failover(s, &s->at.pods[i], master, out);
     }
     if (!r->shards)
-        printf("            who holds which shard is not known yet\n");
+        fprintf(out, "            who holds which shard is not known yet\n");
     else if (s->how != IF_DRAIN)
-        printf("            %d of %d shards keep a copy; %s\n", r->shards - r->lost, r->shards,
+        fprintf(out, "            %d of %d shards keep a copy; %s\n", r->shards - r->lost, r->shards,
                r->quorum ? "most masters remain and elect" : "most masters are gone: nobody is elected, the operator promotes");
     if (s->how == IF_DRAIN && s->redis_budget.there)
-        printf("            its budget %s an eviction right now\n", s->redis_budget.allowed > 0 ? "grants" : "refuses");
+        fprintf(out, "            its budget %s an eviction right now\n", s->redis_budget.allowed > 0 ? "grants" : "refuses");
 }
 
-void simulation_print(const struct simulation *s)
+void simulation_print(const struct simulation *s, FILE *out)
 {
     static const char *const verdicts[] = { "not concerned", "survives", "OUTAGE", "BLOCKED" };
     static const char *const hows[] = { "drain of node", "loss of node", "loss of zone" };
 
-    printf("%s, %s %s: %s\n", s->key, hows[s->how], s->what, verdicts[s->verdict]);
+    fprintf(out, "%s, %s %s: %s\n", s->key, hows[s->how], s->what, verdicts[s->verdict]);
     if (s->verdict == SIM_NOTHING)
         return;
-    print_serving(s);
-    print_redis(s);
+    print_serving(s, out);
+    print_redis(s, out);
 }

@@ -1,8 +1,10 @@
 /*
- * What would happen to one service, judged and said. Pure but for say_text, which prints.
+ * What would happen to one service, judged and said. Pure but for simulation_print.
  */
 #ifndef SRC_APP_SIMULATE_SAY_H
 #define SRC_APP_SIMULATE_SAY_H
+
+#include <stdio.h>
 
 #include "api/isvc.h"
 #include "plan/loss.h"
@@ -33,6 +35,6 @@ struct simulation {
 
 void simulation_judge(struct simulation *s);
 cJSON *simulation_json(const struct simulation *s); /* caller frees */
-void simulation_print(const struct simulation *s);
+void simulation_print(const struct simulation *s, FILE *out);
 
 #endif
