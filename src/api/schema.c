@@ -39,31 +39,30 @@ static const struct field init_container_fields[] = {
 };
 
 #define METRIC_RESOURCE                                                                                              \
-    { .name = "name", .type = T_ENUM, .values = "cpu memory", .required = true, .doc = "What there are metrics of." }
+    { .name = "name", .type = T_ENUM, .values = "cpu memory", .required = true }
 
 static const struct field metric_resource_fields[] = { METRIC_RESOURCE, END };
 
 static const struct field metric_container_fields[] = {
     METRIC_RESOURCE,
-    { .name = "container", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true, .doc = "Of the pods." },
+    { .name = "container", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true },
     END,
 };
 
 static const struct field metric_fields[] = {
     { .name = "type", .type = T_ENUM, .values = "Resource ContainerResource Pods Object External", .required = true,
       .doc = "As in autoscaling/v2." },
-    { .name = "resource", .type = T_OBJECT, .sub = metric_resource_fields, .open = true, .doc = "As in autoscaling/v2." },
-    { .name = "containerResource", .type = T_OBJECT, .sub = metric_container_fields, .open = true,
-      .doc = "As in autoscaling/v2." },
-    PASS("pods", "As in autoscaling/v2."),
-    PASS("object", "As in autoscaling/v2."),
-    PASS("external", "As in autoscaling/v2."),
+    { .name = "resource", .type = T_OBJECT, .sub = metric_resource_fields, .open = true },
+    { .name = "containerResource", .type = T_OBJECT, .sub = metric_container_fields, .open = true },
+    { .name = "pods", .type = T_ANY },
+    { .name = "object", .type = T_ANY },
+    { .name = "external", .type = T_ANY },
     END,
 };
 
 static const struct field trigger_fields[] = {
-    { .name = "type", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true, .doc = "As in keda.sh/v1alpha1." },
-    { .name = "metadata", .type = T_MAP, .max = 64, .values = "4096", .doc = "As in keda.sh/v1alpha1." },
+    { .name = "type", .type = T_TEXT, .max = 63, .shape = LABEL, .required = true },
+    { .name = "metadata", .type = T_MAP, .max = 64, .values = "4096" },
     END,
 };
 
@@ -142,8 +141,8 @@ static const struct field accelerator_fields[] = {
 };
 
 static const struct field bound_fields[] = {
-    { .name = "cpu", .type = T_QUANTITY, .doc = "Cores." },
-    { .name = "memory", .type = T_QUANTITY, .doc = "Bytes." },
+    { .name = "cpu", .type = T_QUANTITY },
+    { .name = "memory", .type = T_QUANTITY },
     END,
 };
 
