@@ -65,14 +65,42 @@ static bool one_is_going(const struct observed *o)
     return false;
 }
 
+/* Devices are counted in whole ones: names with a slash. */
+static int64_t devices(const cJSON *template, const char *name)
+{
+    const cJSON *c, *v;
+    int64_t n = 0;
+
+    cJSON_ArrayForEach(c, json_at(template, "spec.containers"))
+    {
+        v = json_member(json_at(c, "resources.limits"), name);
+        n += cJSON_IsNumber(v) ? v->valueint : cJSON_IsString(v) ? strtol(v->valuestring, NULL, 10) : 0;
+    }
+    return n;
+}
+
+/* Something that the new pods ask for, and an old one would not leave behind; NULL: nothing. */
+static const char *device_short(const cJSON *old, const cJSON *new)
+{
+    const cJSON *c, *v;
+
+    cJSON_ArrayForEach(c, json_at(new, "spec.containers"))
+        cJSON_ArrayForEach(v, json_at(c, "resources.limits"))
+            if (strchr(v->string, '/') && devices(new, v->string) > devices(old, v->string))
+                return v->string;
+    return NULL;
+}
+
 /* NULL: yes. */
-static const char *why_none_is_spared(const struct walk *w, const struct record *dep)
+static const char *why_none_is_spared(const struct walk *w, const struct record *dep, const cJSON *old)
 {
     const struct isvc *s = w->o->svc;
     const cJSON *strategy = json_member(s->predictor.spec, "deploymentStrategy");
 
     if (json_has(strategy, "rollingUpdate.maxSurge") || json_has(strategy, "rollingUpdate.maxUnavailable"))
         return "spec.predictor.deploymentStrategy says how many may go, and is left";
+    if (old && w->spec_template && device_short(old, w->spec_template))
+        return "an old one has no such device to leave";
     if (w->p->replicas_wanted < 2)
         return "the only replica is not given up for it";
     if (dep->ready - 1 < budget_minimum(s, w->p->replicas_wanted))
@@ -102,8 +130,14 @@ static enum verdict_of_rule replace_one(struct walk *w, const struct replacing *
 static enum verdict_of_rule begin(struct walk *w, const struct record *dep, const struct pod *p)
 {
     struct replacing r = { w->o->generation, w->o->wall_ms, "" };
-    const char *why = why_none_is_spared(w, dep);
+    bool waits;
+    const cJSON *old = walk_last_good(w, &waits);
+    const char *why = why_none_is_spared(w, dep, old);
 
+    if (waits) { /* being read: the next pass knows what an old one would leave */
+        w->feasible = FEASIBLE_WAITS;
+        return RULE_PASS;
+    }
     if (why) {
         w->feasible = INFEASIBLE;
         return walk_say(w, RULE_HOLD, "RolloutInfeasible", "no node takes a new pod (%.100s), and %s: free or add a node",
@@ -132,7 +166,7 @@ enum verdict_of_rule rule_feasible(struct walk *w)
     const struct replacing before = replacing_before(w->o);
     const struct pod *p = unplaced(w->o);
 
-    if (!dep || is_rolled_out(dep))
+    if (!dep || is_rolled_out(dep) || w->p->rollout.failed[0])
         return RULE_PASS;
     if (before.generation)
         return go_on(w, &before, p);

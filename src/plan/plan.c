@@ -39,7 +39,7 @@ static const struct rule {
     { "redis-roles", rule_redis_roles },     { "redis-volumes", rule_redis_volumes },
     { "model", rule_model },
     { "headroom", rule_headroom },
-    { "gate", rule_gate },                 { "feasible", rule_feasible },   { "rollout", rule_rollout },
+    { "gate", rule_gate },                 { "template", rule_template }, { "feasible", rule_feasible },   { "rollout", rule_rollout },
     { "canary", rule_canary },
     { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
     { "scaling", rule_scaling },           { "survives", rule_survives },   { "redis-ready", rule_redis_ready },

@@ -235,6 +235,8 @@ static enum verdict_of_rule serve_last_good(struct walk *w)
     bool waits;
 
     w->in.template = walk_last_good(w, &waits);
+    w->in.replace_one = false; /* its pods are there: nobody has to go for it */
+    w->p->replacing = (struct replacing){ .generation = 0 };
     if (w->in.template || waits)
         return walk_stall(w, RULE_HOLD, "RolledBack", "%s", r->message);
     w->leave_deployment = w->o->child[CHILD_DEPLOYMENT] != NULL; /* else what the spec says is better than nothing */
@@ -253,7 +255,8 @@ static void look_for_a_way_back(struct walk *w)
         walk_last_good(w, &waits);
 }
 
-enum verdict_of_rule rule_rollout(struct walk *w)
+/* Which version the spec wants, and what is known of it. */
+enum verdict_of_rule rule_template(struct walk *w)
 {
     struct rollout_outcome *r = &w->p->rollout;
 
@@ -265,6 +268,15 @@ enum verdict_of_rule rule_rollout(struct walk *w)
     template_hash(w->spec_template, w->spec_revision);
     r->needs_kept = r->last_good[0] && !str_eq(r->last_good, w->spec_revision);
     forgive(w);
+    return RULE_PASS;
+}
+
+enum verdict_of_rule rule_rollout(struct walk *w)
+{
+    struct rollout_outcome *r = &w->p->rollout;
+
+    if (!w->spec_template)
+        return RULE_PASS;
     if (!r->failed[0])
         judge(w);
     if (r->failed[0])

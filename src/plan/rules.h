@@ -126,6 +126,7 @@ void walk_fail_template(struct walk *w, const char *reason, const char *text);
 bool walk_crashes_count(const struct walk *w);
 /* A trouble of the spec's template that may pass is given a tenth of the deadline, from when it was first seen. rollout.c */
 bool walk_grace_is_over(struct walk *w, const struct diagnosis *d);
+enum verdict_of_rule rule_template(struct walk *w);     /* rollout.c: before feasible.c and canary.c */
 enum verdict_of_rule rule_rollout(struct walk *w);      /* rollout.c: before the children */
 enum verdict_of_rule rule_keep(struct walk *w);         /* rollout_keep.c: after them */
 enum verdict_of_rule rule_headroom(struct walk *w);     /* scaling.c */

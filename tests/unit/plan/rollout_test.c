@@ -331,6 +331,23 @@ static void the_first_one_stays(void **state)
     assert_string_equal(w->plan.rollout.failed, "");
 }
 
+static void for_who_goes_back_nobody_has_to_go(void **state)
+{
+    struct world *w = *state;
+
+    roll_out_b(w);
+    w->pod.unschedulable_ms = 1;
+    json_int(json_obj(json_obj(w->status, "predictor"), "replacing"), "generation", 1);
+    json_int(json_obj(json_obj(w->status, "predictor"), "replacing"), "sinceMs", 1);
+    step(w);
+    assert_true(w->plan.in.replace_one);
+    status_has(w, "failedRevision", 'B');
+    step(w);
+    assert_false(w->plan.in.replace_one);
+    assert_string_equal(w->plan.reason, "RolledBack");
+    assert_int_equal(writes(w), 'A');
+}
+
 static void credentials_are_put_on_what_serves(void **state)
 {
     struct world *w = *state;
@@ -450,7 +467,7 @@ int main(void)
         TEST(what_comes_up_whole_is_kept), TEST(a_name_that_is_taken_is_not_fought_for), TEST(the_way_back_is_looked_for_first),
         TEST(whose_pods_they_are_is_asked_first), TEST(a_failure_is_durable_before_it_is_mended), TEST(it_is_not_tried_again),
         TEST(nothing_to_go_back_to), TEST(while_it_is_read_no_deployment_is_made), TEST(the_first_one_stays),
-        TEST(credentials_are_put_on_what_serves),
+        TEST(credentials_are_put_on_what_serves), TEST(for_who_goes_back_nobody_has_to_go),
     };
     struct CMUnitTest tests[COUNT(rows)];
     int failed = cmocka_run_group_tests_name("rollout", stories, NULL, NULL);
