@@ -74,7 +74,7 @@ static void the_same_again_is_counted(void **state)
 static void the_oldest_go(void **state)
 {
     cJSON *list = json_new_arr();
-    char rule[16];
+    char rule[24];
     (void)state;
 
     for (int i = 0; i < 20; i++) {
