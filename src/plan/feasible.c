@@ -166,8 +166,10 @@ enum verdict_of_rule rule_feasible(struct walk *w)
     const struct replacing before = replacing_before(w->o);
     const struct pod *p = unplaced(w->o);
 
-    if (!dep || is_rolled_out(dep) || w->p->rollout.failed[0])
+    if (!dep || is_rolled_out(dep) || w->p->rollout.failed[0]) {
+        w->p->status_first |= dep && before.generation; /* over: or else the write that ends it would look like a new beginning */
         return RULE_PASS;
+    }
     if (before.generation)
         return go_on(w, &before, p);
     if (!p)
