@@ -62,5 +62,8 @@ done | sort -u >"$E2E_LOGS/rows"
 } | xargs -r -P "${E2E_JOBS:-4}" -n 2 "$0" one
 grep '/alone_' "$E2E_LOGS/rows" | xargs -r -n 2 "$0" one
 for log in "$E2E_LOGS"/*.tap; do
-    ! fails "$log" || exit 1
+    fails "$log" || continue
+    # what the local cluster had to say
+    tail -n 30 "$(dirname "$KUBECONFIG")"/log/*.log 2>/dev/null | sed 's/^/# /'
+    exit 1
 done
