@@ -54,7 +54,7 @@ static struct kube_watch *watch_stable(struct e2e *t, struct history *h)
     struct kube_watch_handler handler = { on_deployment, on_nothing, on_nothing, NULL };
 
     *h = (struct history){ .least_ready = 1000 };
-    return kube_watch_new(t->kube, &o, &handler, h);
+    return e2e_watch(t, &o, &handler, h);
 }
 
 static void phase_is(struct e2e *t, const char *phase)
@@ -153,7 +153,7 @@ static void promoted(struct e2e *t)
     e2e_wait_value(t, "inferenceservices/fraud", "status.predictor.canary", "null", STEP_S);
     wait_pods(t, 2);
     traffic_end(t, c);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 static void aborted(struct e2e *t)
@@ -175,7 +175,7 @@ static void aborted(struct e2e *t)
     e2e_apply(t, TRIAL, "v3", 1, "");
     is_at_rest(t, "v3");
     E2E_CHECK(t, h.least_ready >= 2, NULL, "%d replicas were ready", h.least_ready);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 static void by_hand(struct e2e *t)
@@ -193,7 +193,7 @@ static void by_hand(struct e2e *t)
     e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {rollout: {canary: {promoteRevision: \"%s\"}}}}", revision));
     is_at_rest(t, "v2");
     E2E_CHECK(t, h.least_ready >= 2, NULL, "%d replicas were ready", h.least_ready);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 static void newest_wins(struct e2e *t)
@@ -217,7 +217,7 @@ static void newest_wins(struct e2e *t)
     wait_pods(t, 2);
     traffic_end(t, c);
     expect_untouched(t, &h, generation);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 static bool is_served(const cJSON *crd, const void *arg)

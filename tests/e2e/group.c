@@ -114,6 +114,8 @@ struct e2e *e2e_open(const char *name)
 
 void e2e_close(struct e2e *t)
 {
+    for (size_t i = 0; i < COUNT(t->watches); i++)
+        kube_watch_free(t->watches[i]); /* before the loop turns: they may point into a scenario that has returned */
     ledger_end(t);
     budget_free(t->budget);
     operator_end_all(t);

@@ -29,9 +29,10 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kube/client.h"
+#include "kube/watch.h"
 #include "loop/loop.h"
 
-enum { E2E_MAX_OPERATORS = 4, E2E_MAX_WIRES = 4 };
+enum { E2E_MAX_OPERATORS = 4, E2E_MAX_WIRES = 4, E2E_MAX_WATCHES = 4 };
 
 struct operator;
 struct wire;
@@ -51,6 +52,7 @@ struct e2e {
     struct operator *operators[E2E_MAX_OPERATORS];
     struct wire *wires[E2E_MAX_WIRES];
     struct relay *relay;
+    struct kube_watch *watches[E2E_MAX_WATCHES];
     struct budget *budget;        /* e2e/budget.h; watches every test, ended with it */
     void *ledger;                 /* e2e/ledger.h; ended with the test */
 };
@@ -92,6 +94,10 @@ void e2e_close(struct e2e *t);
 void e2e_fail(struct e2e *t, const cJSON *last, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), noreturn));
 #define E2E_CHECK(t, cond, obj, ...) ((cond) ? (void)0 : e2e_fail((t), (obj), __VA_ARGS__))
+
+/* A watch that ends with the scenario, also a failed one: nothing writes to its variables afterwards. */
+struct kube_watch *e2e_watch(struct e2e *t, const struct kube_watch_opts *o, const struct kube_watch_handler *h, void *arg);
+void e2e_unwatch(struct e2e *t, struct kube_watch *w);
 
 /* printf whose result lives as long as the test. */
 const char *e2e_fmt(struct e2e *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

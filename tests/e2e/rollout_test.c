@@ -61,7 +61,7 @@ static struct kube_watch *watch_low(struct e2e *t, struct low *low)
 
     for (size_t i = 0; i < COUNT(trials); i++)
         low->ready[i] = 2;
-    return kube_watch_new(t->kube, &o, &handler, low);
+    return e2e_watch(t, &o, &handler, low);
 }
 
 static const char *of(struct e2e *t, const char *name)
@@ -159,7 +159,7 @@ static void what_fails_goes_back(struct e2e *t)
     }
     for (size_t i = 0; i < COUNT(trials); i++)
         E2E_CHECK(t, low.ready[i] >= 2, NULL, "%s: only %d replicas were ready at times", trials[i].name, low.ready[i]);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 /* What `kubectl rollout undo` sends. */

@@ -49,7 +49,7 @@ static struct kube_watch *watch_deployment(struct e2e *t, struct history *h)
     struct kube_watch_opts o = { e2e_path(t, "deployments"), NULL, "metadata.name=fraud" };
     struct kube_watch_handler handler = { on_deployment, on_nothing, on_nothing, NULL };
 
-    return kube_watch_new(t->kube, &o, &handler, h);
+    return e2e_watch(t, &o, &handler, h);
 }
 
 static void expect_only(struct e2e *t, const struct history *h, int least, const char *when)
@@ -118,7 +118,7 @@ static void stays_at_seven(struct e2e *t)
     e2e_sleep_ms(t, 1500);
     expect_only(t, &h, 6, "the autoscaler decides again");
     e2e_wait_value(t, "deployments/fraud", "spec.replicas", "6", 5);
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 /* Switching on hands the field over: at no moment do two managers write it. */
@@ -138,7 +138,7 @@ static void handed_over(struct e2e *t)
         e2e_wait_absent(t, "horizontalpodautoscalers/fraud", 30);
     }
     expect_only(t, &h, 2, "switched on and off");
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 /* Killed in the middle of the switch, at every point of time that luck provides. */
@@ -159,7 +159,7 @@ static void switched_while_killed(struct e2e *t)
     e2e_wait_present(t, "horizontalpodautoscalers/fraud", 30);
     e2e_sleep_ms(t, 1000);
     expect_only(t, &h, 7, "killed while switching");
-    kube_watch_free(watch);
+    e2e_unwatch(t, watch);
 }
 
 /* Without an autoscaler, minReplicas is the number: kubectl scale on the resource moves it. */

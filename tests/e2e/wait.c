@@ -5,6 +5,22 @@
 
 enum { POLL_MS = 150 };
 
+struct kube_watch *e2e_watch(struct e2e *t, const struct kube_watch_opts *o, const struct kube_watch_handler *h, void *arg)
+{
+    for (size_t i = 0; i < COUNT(t->watches); i++)
+        if (!t->watches[i])
+            return t->watches[i] = kube_watch_new(t->kube, o, h, arg);
+    e2e_fail(t, NULL, "more than %d watches", E2E_MAX_WATCHES);
+}
+
+void e2e_unwatch(struct e2e *t, struct kube_watch *w)
+{
+    for (size_t i = 0; i < COUNT(t->watches); i++)
+        if (t->watches[i] == w)
+            t->watches[i] = NULL;
+    kube_watch_free(w);
+}
+
 static void on_slept(void *arg)
 {
     loop_stop(arg);

@@ -31,7 +31,7 @@ void witness_start(struct e2e *t, struct witness *v)
     struct kube_watch_opts o = { e2e_path(t, "inferenceservices"), NULL, "metadata.name=fraud" };
     struct kube_watch_handler handler = { on_service, on_nothing, on_nothing, NULL };
 
-    v->watch = kube_watch_new(t->kube, &o, &handler, v);
+    v->watch = e2e_watch(t, &o, &handler, v);
     while (!kube_watch_is_synced(v->watch))
         e2e_sleep_ms(t, 20);
 }
@@ -95,7 +95,7 @@ void witness_recovery(struct e2e *t, struct witness *v, int bound_s)
     const char *why = own_check(t, "fraud", 0, 0, SAME_S);
     E2E_CHECK(t, !why, isvc, "Healthy by the operator and by redis-cli, but %s", why);
     e2e_wait_condition(t, "inferenceservices/fraud", "ScalingHeld", "False", NULL, 30);
-    kube_watch_free(v->watch);
+    e2e_unwatch(t, v->watch);
 }
 
 void witness_check_ledger(struct e2e *t, int64_t may_lose_from_ms, int64_t may_lose_to_ms)
