@@ -134,7 +134,8 @@ static struct frozen freeze(struct walk *w, const struct record *dep, const stru
         f.settling = false;
     if (!f.settling && f.replicas <= f.min_replicas)
         f = (struct frozen){ 0 };
-    w->p->status_first |= f.settling && !same_frozen(&f, &before);
+    /* forgotten before it is acted on, too: another change of the spec must not bring an old number back */
+    w->p->status_first |= (f.settling || !f.replicas) && !same_frozen(&f, &before);
     return f;
 }
 

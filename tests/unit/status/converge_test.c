@@ -52,6 +52,8 @@ struct world {
     bool is_off;        /* an autoscaler was switched off ... */
     int32_t kept;       /* ... when this was the number */
     bool min_changed;   /* since then */
+    struct rollout_seen seen; /* what the operator remembers of kept templates ... */
+    cJSON *template;          /* ... and the one that is kept */
     struct observed o;
     struct plan plan;
 };
@@ -203,6 +205,7 @@ static void observe(struct world *w)
 {
     w->o = (struct observed){ .ns = "ns", .name = "fraud", .uid = "u-1", .generation = w->generation, .svc = &w->svc,
                               .status = w->status, .now_ms = w->wall_ms, .wall_ms = w->wall_ms };
+    w->o.rollout = w->seen;
     for (int c = 0; c < N_CHILDREN; c++)
         w->o.child[c] = w->known[c] ? &w->cached[c] : NULL;
     if (!w->redis)
@@ -281,10 +284,27 @@ static bool apply(struct world *w, const struct action *a)
     return true;
 }
 
+/* Templates are kept, read and pruned; here they are all the same one. */
+static bool revisions(struct world *w, const struct action *a)
+{
+    if (call_fails(w, false))
+        return false;
+    memcpy(w->seen.kept, a->pod, sizeof(w->seen.kept) - 1);
+    w->seen.has_older = a->kind == ACT_REVISION_KEEP;
+    if (a->kind == ACT_REVISION_KEEP && !w->template)
+        w->template = json_dup(json_at(a->body, "data.spec.template"));
+    w->seen.state = !w->template ? KEPT_ABSENT : a->kind == ACT_REVISION_READ ? KEPT_HELD : KEPT_THERE;
+    w->seen.template = w->template;
+    return !call_fails(w, true);
+}
+
 static bool carry_out(struct world *w, const struct action *a)
 {
     if (a->kind == ACT_APPLY)
         return apply(w, a);
+    if (a->kind >= ACT_REVISION_FIND && a->kind <= ACT_REVISION_PRUNE)
+        return revisions(w, a);
+    assert_int_equal(a->kind, ACT_DELETE);
     if (call_fails(w, false))
         return false;
     server_deletes(w, a->child);
@@ -329,6 +349,7 @@ static void something_happens(struct world *w)
         break;
     case 2:
         all_news(w); /* the operator was killed, and looks at everything */
+        w->seen = (struct rollout_seen){ 0 };
         break;
     case 3:
     case 4:
@@ -367,6 +388,7 @@ static void world_done(struct world *w)
     plan_done(&w->plan);
     isvc_done(&w->svc);
     cJSON_Delete(w->status);
+    cJSON_Delete(w->template);
     for (int c = 0; c < N_CHILDREN; c++)
         cJSON_Delete(w->truth[c].body);
     *w = (struct world){ 0 };
