@@ -172,9 +172,12 @@ static int begin(void **state)
 /* Of every test, whatever else it is about. */
 static void check_budget(struct e2e *t)
 {
+    const char *problem;
     int n_judged;
-    const char *problem = budget_problem(t->budget, &n_judged);
 
+    if (!t->budget)
+        return;
+    problem = budget_problem(t->budget, &n_judged);
     E2E_CHECK(t, !problem, NULL, "beyond what the user's budget allows: %s", problem);
     if (n_judged)
         e2e_note(t, "%d writes stayed within the user's budget", n_judged);

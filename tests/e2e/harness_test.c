@@ -26,6 +26,8 @@ static struct wire *speak_through_wire(struct e2e *t)
     struct err e = { 0 };
 
     E2E_CHECK(t, kube_config_load(wire_kubeconfig(w), NULL, &config, &e) == 0, NULL, "%s", e.msg);
+    budget_free(t->budget); /* its watches are of the old client */
+    t->budget = NULL;
     kube_free(t->kube);
     t->kube = kube_new(t->loop, config, &e);
     E2E_CHECK(t, t->kube, NULL, "%s", e.msg);

@@ -9,6 +9,7 @@
 # a wait of seconds may be too short.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+ulimit -f 4194304 # 2 GiB: a program that says one thing for ever must not fill the disk
 
 try() { # PROGRAM ROW: its TAP
     E2E_ROW=$2 timeout -k 10 "${E2E_SECONDS:-$limit}" "$1" 2>&1
