@@ -161,6 +161,7 @@ struct http_call *call_new(const struct http_request *req)
     c->arg = req->arg;
     c->total_ms = req->total_ms;
     c->silence_ms = req->silence_ms;
+    c->answer_ms = req->answer_ms;
     c->is_tls = strncasecmp(req->url, "https:", 6) == 0;
     c->born_ms = c->heard_ms = loop_now_ms();
     buf_init(&c->body, req->max_bytes);

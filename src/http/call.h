@@ -27,7 +27,8 @@ struct http_call {
     void *arg;
     struct loop_timer *timer;
     int64_t born_ms, heard_ms;
-    int32_t total_ms, silence_ms, retry_after_ms;
+    int32_t total_ms, silence_ms, answer_ms, retry_after_ms;
+    bool answered; /* its first line is there */
     bool is_tls;
     bool started; /* libcurl has it */
     bool dead;    /* cancelled while libcurl was on the stack: freed when it is not */

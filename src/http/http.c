@@ -135,6 +135,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
     int32_t ms = call_retry_after(line, len);
 
     (void)one;
+    c->answered = true;
     if (ms >= 0)
         c->retry_after_ms = ms;
     if (c->is_tls && len > 6 && memcmp(line, "HTTP/", 5) == 0)
@@ -316,6 +317,8 @@ static int64_t call_left_ms(const struct http_call *c, int64_t now)
         left = c->born_ms + c->total_ms - now;
     if (c->silence_ms && c->heard_ms + c->silence_ms - now < left)
         left = c->heard_ms + c->silence_ms - now;
+    if (c->answer_ms && !c->answered && c->born_ms + c->answer_ms - now < left)
+        left = c->born_ms + c->answer_ms - now;
     return left;
 }
 
@@ -330,8 +333,8 @@ static void on_call_timer(void *arg)
         return;
     }
     /* A connection that has been without a byte for most of that time is half open: the
-     * next call must not be put on it. */
-    if (c->started)
+     * next call must not be put on it. What was never answered takes only its own with it. */
+    if (c->started && !(c->answer_ms && !c->answered))
         cut_quiet(&c->http->door, (now - (c->silence_ms ? c->heard_ms : c->born_ms)) / 2);
     snprintf(why, sizeof(why), "no answer within %d s", (int)((now - (c->total_ms ? c->born_ms : c->heard_ms)) / 1000));
     call_finish(c, why);
@@ -348,7 +351,7 @@ static struct http_call *send_call(struct http_transport *t, const struct http_r
     curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
     c->timer = loop_timer_new(h->loop, on_call_timer, c);
-    if (c->total_ms || c->silence_ms)
+    if (c->total_ms || c->silence_ms || c->answer_ms)
         loop_timer_set(c->timer, call_left_ms(c, c->born_ms));
     TAILQ_INSERT_TAIL(&h->waiting, c, link);
     loop_timer_set(h->pump_timer, 0);

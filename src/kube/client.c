@@ -225,6 +225,8 @@ static void call_send(struct kube_call *c)
                                    .proxy = cfg->proxy,
                                    .total_ms = c->timeout_ms,
                                    .silence_ms = c->silence_ms,
+                                   /* a watch is answered at once, and then may be silent */
+                                   .answer_ms = c->silence_ms ? TIMEOUT_MS : 0,
                                    .max_bytes = KUBE_REPLY_MAX_BYTES,
                                    .on_data = c->on_data ? on_piece : NULL,
                                    .on_done = on_http,

@@ -358,6 +358,33 @@ static void streams_do_not_wait_for_each_other(void **state)
     assert_int_equal(f->server.max_conns, N_CALLS);
 }
 
+static void a_stream_is_answered_or_given_up(void **state)
+{
+    static const struct script nothing = SCRIPT("", 0, HANG);
+    const struct script *scripts[] = { &nothing, &hang };
+
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        struct fixture *f;
+        struct http_request req;
+
+        if (i) {
+            teardown(state);
+            setup(state);
+        }
+        f = *state;
+        script_server_init(&f->server, f->loop, scripts[i], 1);
+        req = request(f);
+        req.on_data = on_data;
+        req.answer_ms = 100;
+        req.silence_ms = i ? 400 : 60000;
+        f->http->send(f->http, &req);
+        run(f);
+        assert_int_equal(f->status, i ? 200 : 0); /* an answer may be followed by silence */
+        assert_int_equal(f->err.kind, ERR_RETRY);
+        assert_non_null(strstr(f->err.msg, "no answer"));
+    }
+}
+
 static void quiet_connections_can_be_cut(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +438,7 @@ int main(void)
         T(calls_under_way_are_bounded),
         T(connections_are_bounded),
         T(streams_do_not_wait_for_each_other),
+        T(a_stream_is_answered_or_given_up),
         T(quiet_connections_can_be_cut),
         T(free_ends_calls_under_way),
     };
