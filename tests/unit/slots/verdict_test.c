@@ -182,6 +182,7 @@ static void open_slot(size_t i, bool importing, size_t peer)
 {
     struct view_row *me = row_of(i, i);
 
+    free(views[i].open);
     views[i].open = xcalloc(1, sizeof(*views[i].open));
     views[i].n_open = me->n_open = 1;
     views[i].open[0].slot = 3300;
