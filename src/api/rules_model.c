@@ -39,11 +39,6 @@ static bool shared_is_of_nvidia(const cJSON *self)
     return !is_shared(self) || is_nvidia(self);
 }
 
-static bool product_has_a_label(const cJSON *self)
-{
-    return !has(self, "product") || !str_eq(json_get_str(self, "vendor"), "habana");
-}
-
 static bool claim_stands_alone(const cJSON *self)
 {
     return !has(self, "claim") ||
@@ -59,8 +54,6 @@ const struct rule rules_accelerator[] = {
       "MIG slices are nvidia's: name the partition's resource in resourceName", ".profile", profile_is_of_nvidia },
     { "self.sharing != 'Shared' || !has(self.vendor) || self.vendor == 'nvidia'",
       "only nvidia's device plugin has a resource of its own for sharing in time: leave it out", ".sharing", shared_is_of_nvidia },
-    { "!has(self.product) || !has(self.vendor) || self.vendor != 'habana'",
-      "no label is known to say it on nodes of this vendor: use nodeSelector", ".product", product_has_a_label },
     { "!has(self.claim) || !(has(self.profile) || has(self.resourceName) || has(self.product) || self.sharing == 'Shared')",
       "says all about the devices: leave out profile, resourceName, product and sharing, and select in the claim", ".claim",
       claim_stands_alone },

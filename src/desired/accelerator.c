@@ -16,7 +16,7 @@ static const struct vendor {
     { "nvidia", "nvidia.com/gpu", "nvidia.com/gpu.product" },
     { "amd", "amd.com/gpu", "amd.com/gpu.product-name" },
     { "intel", "gpu.intel.com/i915", "gpu.intel.com/product" },
-    { "habana", "habana.ai/gaudi", NULL },
+    { "habana", "habana.ai/gaudi", "habana.ai/device.type" },
 };
 
 static const struct vendor *vendor_of(const cJSON *a)
