@@ -134,8 +134,6 @@ static void set_connection(CURL *easy, const struct http_request *req)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* an object called ".." must not lead elsewhere */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    /* Until it is known whether the first connection multiplexes, no second one is opened. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(req->url, "https:", 6) == 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms ? req->connect_ms : CONNECT_MS));
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);

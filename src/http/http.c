@@ -230,6 +230,12 @@ static void after_curl(struct http *h)
     }
 }
 
+/* A stream of a connection that others are on, as far as is known? */
+static bool may_share(const struct http *h, const struct http_call *c)
+{
+    return c->is_tls && h->speaks != SPEAKS_HTTP1;
+}
+
 static void call_start(struct http_call *c)
 {
     struct http *h = c->http;
@@ -238,6 +244,9 @@ static void call_start(struct http_call *c)
     TAILQ_INSERT_TAIL(&h->running, c, link);
     h->n_running++;
     c->started = true;
+    /* Until it is known whether the first connection multiplexes, no second one is opened. Over HTTP/1 libcurl would
+     * hold the call back while any other connection is being made, without a limit of time. */
+    curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, may_share(h, c) ? 1L : 0L);
     curl_multi_add_handle(h->multi, c->easy);
 }
 
@@ -248,9 +257,16 @@ static void call_start(struct http_call *c)
  */
 static long connections_for(const struct http *h, const struct http_call *c)
 {
-    if (c->is_tls && h->speaks != SPEAKS_HTTP1)
-        return 1 + (h->n_running + 1) / SHARE_CALLS;
-    return h->limits.max_connections;
+    return may_share(h, c) ? 1 + (h->n_running + 1) / SHARE_CALLS : h->limits.max_connections;
+}
+
+/* Over HTTP/1 a call is a connection: what there is none for waits here, where its time counts, not inside libcurl. */
+static bool is_full(const struct http *h, const struct http_call *c)
+{
+    const struct http_limits *l = &h->limits;
+
+    return (l->max_calls && h->n_running >= l->max_calls) ||
+           (l->max_connections && !may_share(h, c) && h->n_running >= l->max_connections);
 }
 
 /* 0: the call may start; else how long it waits for the first one to teach us the protocol. */
@@ -274,7 +290,7 @@ static void pump(void *arg)
     struct http_call *c;
     int64_t wait_ms;
 
-    while ((c = TAILQ_FIRST(&h->waiting)) != NULL && (h->limits.max_calls == 0 || h->n_running < h->limits.max_calls)) {
+    while ((c = TAILQ_FIRST(&h->waiting)) != NULL && !is_full(h, c)) {
         wait_ms = lesson_left_ms(h, c);
         if (wait_ms > 0) {
             loop_timer_set(h->pump_timer, wait_ms);

@@ -13,6 +13,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -109,6 +110,7 @@ struct fixture {
     struct loop_timer *guard;
     SSL_CTX *ctx;
     struct evhttp *evhttp;
+    struct evconnlistener *listener;
     char url[64], host[32];
     bool timed_out;
     int status;
@@ -133,6 +135,8 @@ static void on_request(struct evhttp_request *req, void *arg)
     if (peer)
         X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, cn, sizeof(cn));
     X509_free(peer);
+    if (strcmp(evhttp_request_get_uri(req), "/last") == 0)
+        evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
     evbuffer_add_printf(out, "%s at %s", cn, evhttp_find_header(evhttp_request_get_input_headers(req), "Host"));
     evhttp_send_reply(req, 200, "OK", out);
     evbuffer_free(out);
@@ -156,6 +160,7 @@ static void serve(struct fixture *f, bool ask_for_client)
     evhttp_set_gencb(f->evhttp, on_request, f);
     sock = evhttp_bind_socket_with_handle(f->evhttp, "127.0.0.1", 0);
     assert_non_null(sock);
+    f->listener = evhttp_bound_socket_get_listener(sock);
     getsockname(evhttp_bound_socket_get_fd(sock), (struct sockaddr *)&a, &len);
     snprintf(f->host, sizeof(f->host), "127.0.0.1:%d", ntohs(a.sin_port));
     snprintf(f->url, sizeof(f->url), "https://%s/", f->host);
@@ -211,10 +216,22 @@ static const struct row {
     { "without one the server refuses", CA | ASK, NULL, NULL },
 };
 
+static struct fixture *fixture_new(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+
+    *state = f;
+    f->loop = loop_new();
+    f->http = http_new(f->loop, &(struct http_limits){ 0, 0 });
+    f->guard = loop_timer_new(f->loop, on_guard, f);
+    loop_timer_set(f->guard, 20000);
+    return f;
+}
+
 static void check(void **state)
 {
     const struct row *r = *state;
-    struct fixture *f = xcalloc(1, sizeof(*f));
+    struct fixture *f = fixture_new(state);
     struct http_tls tls = {
         .ca_pem = r->flags & CA ? ca.cert_pem : r->flags & OTHER_CA ? other_ca.cert_pem : r->flags & JUNK_CA ? "junk" : NULL,
         .cert_pem = r->flags & CLIENT ? client_id.cert_pem : NULL,
@@ -224,11 +241,6 @@ static void check(void **state)
     };
     char want[100];
 
-    *state = f;
-    f->loop = loop_new();
-    f->http = http_new(f->loop, &(struct http_limits){ 0, 0 });
-    f->guard = loop_timer_new(f->loop, on_guard, f);
-    loop_timer_set(f->guard, 20000);
     serve(f, r->flags & ASK);
     f->http->send(f->http, &(struct http_request){
                                .method = "GET", .url = f->url, .tls = &tls, .max_bytes = 1000, .on_done = on_done, .arg = f });
@@ -241,9 +253,44 @@ static void check(void **state)
         assert_true(strlen(f->err.msg) > 0);
 }
 
+static void get(struct fixture *f, const char *path, int32_t connect_ms, void (*done)(void *arg, const struct http_reply *r))
+{
+    char url[100];
+
+    snprintf(url, sizeof(url), "%s%s", f->url, path);
+    f->http->send(f->http, &(struct http_request){ .method = "GET", .url = url, .tls = &(struct http_tls){ .ca_pem = ca.cert_pem },
+                                                   .connect_ms = connect_ms, .max_bytes = 1000, .on_done = done, .arg = f });
+}
+
+static void on_stalled(void *arg, const struct http_reply *r)
+{
+    (void)arg;
+    (void)r;
+    fail_msg("the call whose handshake stalls has ended");
+}
+
+/* libcurl must hold no call back until another one's connection is made: while it does, no limit of time counts. */
+static void check_apart(void **state)
+{
+    struct fixture *f = fixture_new(state);
+
+    serve(f, false);
+    get(f, "last", 0, on_done);
+    loop_run(f->loop);
+    assert_int_equal(f->status, 200);
+    evconnlistener_disable(f->listener); /* from now on connections are made, and nobody says a word */
+    get(f, "stalls", 60000, on_stalled);
+    get(f, "", 300, on_done);
+    loop_run(f->loop);
+    assert_false(f->timed_out);
+    assert_int_equal(f->err.kind, ERR_RETRY);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows)];
+    struct CMUnitTest tests[COUNT(rows) + 1] = {
+        [COUNT(rows)] = { "over HTTP/1.1 no call waits for another one's handshake", check_apart, NULL, teardown, NULL },
+    };
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, teardown, (void *)&rows[i] };
