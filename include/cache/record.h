@@ -62,6 +62,9 @@ struct pod {
     char node[64]; /* as host_name_copy makes it (cache/host.h) */
     int32_t restarts;
     int32_t exit_code; /* of the container that failed; 0: none did */
+    int32_t priority;
+    uint32_t device;   /* demand_id of the first kind of devices that it asks for; 0: none ... */
+    int32_t n_devices; /* ... and how many it holds: 0 once it has ended */
     bool of_redis;
     bool serves; /* of the predictor: a model, no placeholder */
     bool on_trial; /* ... of its canary; revision is its LABEL_REVISION then */
@@ -75,7 +78,7 @@ struct pod {
     int64_t unschedulable_ms; /* since 1970: since when no node takes it; 0: it has one, or nobody has looked yet */
     /* what follows the last '-' of controller-revision-hash, or pod-template-hash; "": has none */
     char revision[REVISION_SIZE];
-    char message[108]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
+    char message[100]; /* the last word of a container that failed (its termination message), or why no node takes it; "" */
     char ended[12];    /* why that container ended, cut: Error, OOMKilled ...; "" */
     char waiting[32]; /* reason a container waits: CrashLoopBackOff, ImagePullBackOff, Unschedulable ...; "" */
 };

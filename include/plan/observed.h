@@ -11,6 +11,7 @@
 #include "api/isvc.h"
 #include "cache/host.h"
 #include "cache/record.h"
+#include "cache/room.h"
 #include "desired/desired.h"
 #include "desired/revision.h"
 #include "slots/form.h"
@@ -171,6 +172,7 @@ struct observed {
     size_t n_hosts;
     size_t n_places;            /* nodes that the whole cluster has, and the zones they are in; 0: not known */
     size_t n_zones;
+    const struct cache *nodes;  /* asked whether they have room (cache/room.h); NULL: nodes cannot be read */
     int64_t patience_ms;        /* how long a pod may find no node before something is done about it; 0: the default */
     const struct claim *claims; /* of Redis pods, those that are no more included */
     size_t n_claims;

@@ -70,7 +70,7 @@ struct drain {
 struct replacing {
     int64_t generation; /* of the resource, that it is for */
     int64_t since_ms;   /* wall */
-    char why[160];      /* the scheduler's word, when it begins */
+    char why[160];      /* the scheduler's word, or what a sum proves, when it begins */
 };
 
 /* What the worst loss of a node, and of a zone, would leave: for status.survives and the condition Survivable. */
@@ -172,6 +172,7 @@ struct plan {
     struct entrypoint fetcher; /* of models: to be written to status */
     struct drain drain;
     struct replacing replacing;
+    char fits_nowhere[240]; /* why no node could ever hold a pod of the template that is wanted; "": nothing says so */
     struct rollout_outcome rollout;
     struct survives survives;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */

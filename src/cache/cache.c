@@ -37,7 +37,7 @@ void cache_free(struct cache *c)
     if (!c)
         return;
     map_free(c->entries, entry_free);
-    map_free(c->hosts, free);
+    map_free(c->hosts, cache_free_host);
     free(c);
 }
 

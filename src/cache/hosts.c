@@ -21,35 +21,46 @@ static void host_changed(struct cache *c, const char *host)
             c->on_changed(c->arg, i.key);
 }
 
+void cache_free_host(void *known_host)
+{
+    struct known_host *k = known_host;
+
+    if (k)
+        free(k->shape);
+    free(k);
+}
+
 void cache_put_node(struct cache *c, const cJSON *obj)
 {
-    struct host fresh, *old;
+    struct known_host *k;
+    struct host fresh;
     bool same;
 
     if (!host_from(obj, &fresh))
         return;
-    old = map_get(c->hosts, fresh.name);
-    if (old)
-        old->is_stale = false;
-    if (old && rv_is_older(fresh.rv, old->rv))
+    k = map_get(c->hosts, fresh.name);
+    if (k)
+        k->host.is_stale = false;
+    if (k && rv_is_older(fresh.rv, k->host.rv))
         return;
-    same = old && !host_differs(old, &fresh);
-    if (!old) {
-        old = xcalloc(1, sizeof(*old));
-        map_put(c->hosts, fresh.name, old);
+    same = k && !host_differs(&k->host, &fresh);
+    if (!k) {
+        k = xcalloc(1, sizeof(*k));
+        map_put(c->hosts, fresh.name, k);
     }
-    *old = fresh;
+    free(k->shape);
+    *k = (struct known_host){ .host = fresh, .shape = shape_from(obj) };
     if (!same)
         host_changed(c, fresh.name);
 }
 
 static void drop_host(struct cache *c, const char *name)
 {
-    struct host *h = map_take(c->hosts, name);
+    struct known_host *k = map_take(c->hosts, name);
 
-    if (h)
-        host_changed(c, h->name);
-    free(h);
+    if (k)
+        host_changed(c, k->host.name);
+    cache_free_host(k);
 }
 
 void cache_drop_node(struct cache *c, const cJSON *obj)
@@ -62,7 +73,9 @@ void cache_drop_node(struct cache *c, const cJSON *obj)
 
 const struct host *cache_host(const struct cache *c, const char *name)
 {
-    return map_get(c->hosts, name);
+    const struct known_host *k = map_get(c->hosts, name);
+
+    return k ? &k->host : NULL;
 }
 
 bool cache_hosts_are_known(const struct cache *c)
@@ -76,7 +89,7 @@ static size_t count_zones(const struct cache *c)
     size_t n;
 
     for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
-        struct host *h = i.value;
+        struct host *h = &((struct known_host *)i.value)->host;
 
         if (h->zone[0] && !map_get(zones, h->zone))
             map_put(zones, h->zone, h);
@@ -97,7 +110,7 @@ void cache_count_places(struct cache *c, size_t *n_hosts, size_t *n_zones)
 void cache_forget_hosts(struct cache *c)
 {
     c->n_zones = 0;
-    map_free(c->hosts, free);
+    map_free(c->hosts, cache_free_host);
     c->hosts = map_new();
     c->hosts_are_known = false;
 }
@@ -105,14 +118,14 @@ void cache_forget_hosts(struct cache *c)
 void cache_list_hosts_start(struct cache *c)
 {
     for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i))
-        ((struct host *)i.value)->is_stale = true;
+        ((struct known_host *)i.value)->host.is_stale = true;
 }
 
 void cache_hosts_listed(struct cache *c)
 {
     c->hosts_are_known = true;
     for (struct map_iter i = map_first(c->hosts); i.key; map_next(&i)) {
-        const struct host *h = i.value;
+        const struct host *h = &((struct known_host *)i.value)->host;
 
         if (h->is_stale)
             drop_host(c, h->name);

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "cache/cache.h"
+#include "cache/shape.h"
 
 /* What was deleted lately. The reply to a write of ours may arrive after the event that tells of
  * the object's end: it must not bring the object back, no further event would take it away. */
@@ -16,11 +17,18 @@ struct grave {
     char rv[RV_SIZE];
 };
 
+/* A node, what it offers, and what of that is taken: scratch of room.c. */
+struct known_host {
+    struct host host;
+    struct shape *shape; /* owned */
+    int64_t taken;
+};
+
 enum { N_GRAVES = 512 };
 
 struct cache {
     struct map *entries;
-    struct map *hosts; /* by host_name_copy */
+    struct map *hosts; /* of known_host, by host_name_copy */
     bool hosts_are_known;
     size_t n_zones; /* of the hosts; SIZE_MAX: to be counted again */
     struct grave graves[N_GRAVES]; /* by uid; a newer one takes the place */
@@ -37,6 +45,7 @@ void cache_changed(struct cache *c, struct entry *e);
 /* Of a sweep after a list. */
 void cache_drop_pod_of(struct cache *c, struct entry *e, struct pod *p);
 void cache_drop_claim_of(struct cache *c, struct entry *e, struct claim *claim);
+void cache_free_host(void *known_host);
 void cache_list_hosts_start(struct cache *c);
 void cache_hosts_listed(struct cache *c);
 

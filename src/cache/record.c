@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "cache/demand.h"
 #include "cache/host.h"
 #include "json/owned.h"
 #include "json/quantity.h"
@@ -316,6 +317,22 @@ static void read_trial(const cJSON *labels, struct pod *out)
         copy_cut(out->revision, sizeof(out->revision), cJSON_GetStringValue(json_member(labels, LABEL_REVISION)));
 }
 
+/* Devices do not change in a pod's life. */
+static void read_devices(const cJSON *obj, struct pod *out)
+{
+    const char *phase = json_get_str(obj, "status.phase");
+    struct demand d;
+
+    if (str_eq(phase, "Succeeded") || str_eq(phase, "Failed"))
+        return;
+    demand_from(json_member(obj, "spec"), &d);
+    for (size_t i = 0; i < d.n && !out->device; i++)
+        if (demand_is_device(d.amounts[i].resource) && d.amounts[i].milli <= INT32_MAX * 1000LL) {
+            out->device = d.amounts[i].id;
+            out->n_devices = (int32_t)(d.amounts[i].milli / 1000);
+        }
+}
+
 bool pod_from(const cJSON *obj, struct pod *out)
 {
     const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
@@ -335,6 +352,9 @@ bool pod_from(const cJSON *obj, struct pod *out)
     if (!out->revision[0])
         copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "pod-template-hash")));
     read_trial(labels, out);
+    out->priority = get_i32(obj, "spec.priority", 0);
+    if (out->serves)
+        read_devices(obj, out);
     out->ready = condition_is(obj, "Ready", "True");
     out->running = str_eq(json_get_str(obj, "status.phase"), "Running");
     out->deleting = json_has(obj, "metadata.deletionTimestamp");

@@ -59,6 +59,7 @@ void hosts_locate(struct pass *p)
         p->hosts = xcalloc(p->n_pods + 1, sizeof(*p->hosts));
         for (size_t i = 0; i < p->n_pods; i++)
             add_host(p, p->pods[i].node);
+        p->o.nodes = p->c->cache;
         cache_count_places(p->c->cache, &p->o.n_places, &p->o.n_zones);
     }
     p->o.hosts = p->hosts;

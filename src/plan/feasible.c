@@ -1,8 +1,8 @@
 /*
  * A rollout that finds no room for a pod more: where one can be spared, an old one goes first, one at a time.
  *
- * Whether there is room is the scheduler's word, not a sum of ours: it knows taints, affinity, volumes, claims of
- * devices and what other pods ask. A node that an autoscaler is bringing is waited for.
+ * Whether there is room is the scheduler's word: it knows taints, affinity, volumes, claims of devices and what other
+ * pods ask. A node that an autoscaler is bringing is waited for. What a sum proves (fit.c) is not waited for.
  */
 #include <stdio.h>
 #include <string.h>
@@ -127,7 +127,7 @@ static enum verdict_of_rule replace_one(struct walk *w, const struct replacing *
                     r->why[0] ? "; " : "", r->why);
 }
 
-static enum verdict_of_rule begin(struct walk *w, const struct record *dep, const struct pod *p)
+static enum verdict_of_rule begin(struct walk *w, const struct record *dep, const char *no_room)
 {
     struct replacing r = { w->o->generation, w->o->wall_ms, "" };
     bool waits;
@@ -141,9 +141,9 @@ static enum verdict_of_rule begin(struct walk *w, const struct record *dep, cons
     if (why) {
         w->feasible = INFEASIBLE;
         return walk_say(w, RULE_HOLD, "RolloutInfeasible", "no node takes a new pod (%.100s), and %s: free or add a node",
-                        p->message, why);
+                        no_room, why);
     }
-    snprintf(r.why, sizeof(r.why), "%s", p->message);
+    snprintf(r.why, sizeof(r.why), "%s", no_room);
     w->p->status_first = true; /* a restart goes on with it */
     return replace_one(w, &r);
 }
@@ -160,26 +160,92 @@ static enum verdict_of_rule go_on(struct walk *w, const struct replacing *r, con
                     p->message);
 }
 
+/* The old pods would go for nothing. */
+static enum verdict_of_rule give_up(struct walk *w, const struct replacing *before)
+{
+    enum { AGAIN_MS = 30000 }; /* what nodes offer is not told */
+
+    if (before->generation)
+        (void)replace_one(w, before); /* as it is */
+    w->feasible = INFEASIBLE;
+    walk_look_again(w, AGAIN_MS);
+    return walk_say(w, RULE_HOLD, "FitsNoNode", "no node can hold a pod of this version: %.200s", w->p->fits_nowhere);
+}
+
+static bool is_on_trial(const struct walk *w)
+{
+    struct canary_state s;
+
+    canary_parse(json_at(w->o->status, "predictor.canary"), &s);
+    return w->o->svc->canary.present && !(s.phase == CANARY_PROMOTING && str_eq(s.revision, w->spec_revision));
+}
+
+/* The Deployment is at rest, and about to be given another template. */
+static bool is_about_to_roll(struct walk *w, const struct replacing *before)
+{
+    const struct rollout_outcome *r = &w->p->rollout;
+    bool so;
+
+    if (!w->spec_template || !r->last_good[0] || str_eq(r->last_good, w->spec_revision) || is_on_trial(w))
+        return false;
+    w->in.replace_one = before->generation != 0;
+    so = walk_holds_the_spec(w);
+    w->in.replace_one = false;
+    return !so;
+}
+
+/* The user's own strategy may need no room, or may not be changed. */
+static bool is_users_choice(const struct walk *w)
+{
+    const cJSON *strategy = json_member(w->o->svc->predictor.spec, "deploymentStrategy");
+
+    return json_has(strategy, "rollingUpdate") || str_eq(json_get_str(strategy, "type"), "Recreate");
+}
+
+/* Before the surge, or as soon as it waits. */
+static enum verdict_of_rule reckon(struct walk *w, const struct record *dep, bool *knows)
+{
+    char why[120];
+
+    *knows = w->p->replicas_wanted > 0 && !is_users_choice(w) && walk_devices_are_taken(w, why, sizeof(why));
+    return *knows ? begin(w, dep, why) : RULE_PASS;
+}
+
+static enum verdict_of_rule wait_for_room(struct walk *w, const struct record *dep, const struct pod *p)
+{
+    bool rolls = dep->updated < dep->replicas && dep->observed_generation >= dep->generation, knows = false;
+    enum verdict_of_rule how = rolls ? reckon(w, dep, &knows) : RULE_PASS;
+
+    if (knows)
+        return how;
+    if (!has_lasted(w, p->unschedulable_ms, walk_patience_ms(w))) {
+        w->feasible = FEASIBLE_WAITS;
+        return RULE_PASS;
+    }
+    if (rolls)
+        return begin(w, dep, p->message);
+    w->feasible = INFEASIBLE; /* not a rollout, or its first: nothing old makes room */
+    return RULE_PASS;
+}
+
 enum verdict_of_rule rule_feasible(struct walk *w)
 {
     const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
     const struct replacing before = replacing_before(w->o);
     const struct pod *p = unplaced(w->o);
+    bool begins = dep && !w->p->rollout.failed[0] && is_rolled_out(dep) && is_about_to_roll(w, &before), knows;
 
-    if (!dep || is_rolled_out(dep) || w->p->rollout.failed[0]) {
+    if ((dep && !begins && is_rolled_out(dep)) || w->p->rollout.failed[0]) {
         w->p->status_first |= dep && before.generation; /* over: or else the write that ends it would look like a new beginning */
         return RULE_PASS;
     }
+    if (w->p->replicas_wanted > 0 && walk_fits_nowhere(w))
+        return give_up(w, &before);
+    if (!dep)
+        return RULE_PASS;
     if (before.generation)
         return go_on(w, &before, p);
-    if (!p)
-        return RULE_PASS;
-    if (!has_lasted(w, p->unschedulable_ms, walk_patience_ms(w))) {
-        w->feasible = FEASIBLE_WAITS;
-        return RULE_PASS;
-    }
-    if (dep->updated < dep->replicas && dep->observed_generation >= dep->generation)
-        return begin(w, dep, p);
-    w->feasible = INFEASIBLE; /* not a rollout, or its first: nothing old makes room */
-    return RULE_PASS;
+    if (begins)
+        return reckon(w, dep, &knows);
+    return p ? wait_for_room(w, dep, p) : RULE_PASS;
 }

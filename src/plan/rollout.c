@@ -102,7 +102,7 @@ void walk_fail_template(struct walk *w, const char *reason, const char *text)
     w->p->status_first = true;
 }
 
-static bool holds_the_spec(struct walk *w)
+bool walk_holds_the_spec(struct walk *w)
 {
     AUTO_JSON cJSON *body = desired_child(CHILD_DEPLOYMENT, w->o->svc, &w->in);
 
@@ -118,7 +118,7 @@ static bool is_rolling_out(struct walk *w, const struct record *d)
         return false;
     if (d->updated >= want && d->ready >= want && d->unavailable <= 0 && !d->deadline_exceeded)
         return false;
-    return holds_the_spec(w);
+    return walk_holds_the_spec(w);
 }
 
 static bool newest_is_known(const struct walk *w, const struct record *d)
@@ -251,7 +251,7 @@ static void look_for_a_way_back(struct walk *w)
     bool waits;
 
     if (w->o->child[CHILD_DEPLOYMENT] && w->o->svc->predictor.auto_rollback && !str_eq(r->revision, w->spec_revision) &&
-        !holds_the_spec(w))
+        !walk_holds_the_spec(w))
         walk_last_good(w, &waits);
 }
 

@@ -87,6 +87,12 @@ enum verdict_of_rule walk_save_first(struct walk *w, const char *word);
 /* The ready pods that the budget asks for when so many are wanted: the user's, else all but one, but never none. */
 int32_t budget_minimum(const struct isvc *s, int32_t wanted); /* feasible.c */
 
+/* fit.c: no node could ever hold a pod of the spec's template: fills p->fits_nowhere. */
+bool walk_fits_nowhere(struct walk *w);
+/* Every device that one more pod of it would need is in use, and why says by whom. May ask for the last good template first. */
+bool walk_devices_are_taken(struct walk *w, char *why, size_t size);
+bool walk_holds_the_spec(struct walk *w); /* the Deployment, template and all; rollout.c */
+
 int64_t walk_patience_ms(const struct walk *w); /* with a pod that finds no node; drain.c */
 const struct host *walk_host(const struct walk *w, const char *name); /* NULL: not known; drain.c */
 

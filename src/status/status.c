@@ -69,6 +69,17 @@ static void put_ready(const struct observed *o, const struct plan *p, cJSON *sta
                                        stalled ? what : "nothing waits for a person" });
 }
 
+/* There only while it says something. */
+static void put_placeable(const struct observed *o, const struct plan *p, cJSON *status)
+{
+    char text[300];
+
+    if (!p->fits_nowhere[0])
+        return;
+    snprintf(text, sizeof(text), "no node can hold a pod of this version: %s", p->fits_nowhere);
+    put_condition(o, status, &(struct condition){ "Placeable", false, false, "FitsNoNode", text });
+}
+
 static void put_revision(cJSON *predictor, const char *key, const char *hash)
 {
     if (hash[0])
@@ -128,6 +139,7 @@ static void put_predictor(const struct observed *o, const struct plan *p, cJSON 
     json_int(status, "replicas", d ? d->replicas : 0);
     json_int(status, "readyReplicas", d ? d->ready : 0);
     put_rollout(o, p, status);
+    put_placeable(o, p, status);
     out = json_obj(status, "predictor");
     json_int(out, "desired", p->replicas_wanted >= 0 ? p->replicas_wanted : 0);
     json_int(out, "ready", d ? d->ready : 0);

@@ -210,6 +210,11 @@ static void do_nodes(struct stage *s, const char *arg)
     serving_nodes(&s->serving, arg);
 }
 
+static void do_devices(struct stage *s, const char *arg)
+{
+    s->devices = atoi(arg);
+}
+
 static void do_serving(struct stage *s, const char *arg)
 {
     serving_pods(&s->serving, arg, &s->rec[CHILD_DEPLOYMENT], START_WALL_MS + s->now_ms);
@@ -338,7 +343,7 @@ static const struct word {
     { "stuck", do_stuck },   { "late", do_late },         { "revisions", do_revisions },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
     { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks },
-    { "nodes", do_nodes },   { "serving", do_serving },
+    { "nodes", do_nodes },   { "devices", do_devices },   { "serving", do_serving },
     { "canary", do_canary }, { "image", do_image },
 };
 

@@ -11,6 +11,7 @@
 
 #include "keys.h"
 #include "serving.h"
+#include "shapes.h"
 #include "trial.h"
 #include "../slots/world_move.h"
 #include "base/str.h"
@@ -66,6 +67,8 @@ struct stage {
     bool tells_revisions; /* else they are kept on the side */
     struct pod stuck;     /* of the version that is being rolled out; no name: there is none */
     struct serving serving;
+    int devices;         /* that each node of these has; 0: what nodes offer is not known */
+    struct cache *nodes; /* owned; of the pass that is running */
     struct pod all[W_PODS + TRIAL_PODS_MAX + 1 + SERVING_MAX]; /* lent from pods, and these */
     char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
     bool sees;      /* it says that it can */
@@ -169,6 +172,7 @@ static inline void observe_serving(struct stage *s)
     s->o.hosts = s->serving.n_hosts ? s->serving.hosts : NULL;
     s->o.n_hosts = s->o.n_places = s->serving.n_hosts;
     s->o.n_zones = s->serving.n_zones;
+    s->o.nodes = s->nodes = s->devices ? shapes_cache(&s->serving, s->devices) : NULL;
 }
 
 static inline void observe(struct stage *s)
@@ -188,6 +192,8 @@ static inline void forget(struct stage *s)
 {
     views_free(s->views, s->n_views);
     members_free(s->members, s->o.redis.expected.n_members);
+    cache_free(s->nodes);
+    s->nodes = NULL;
     s->views = NULL;
     s->members = NULL;
     latch_done(&s->o.redis.latch);
