@@ -48,8 +48,7 @@ struct http_request {
     const char *proxy;          /* URL; NULL: environment; loopback addresses never go through that */
     int32_t connect_ms;         /* with TLS handshake; 0: 10 s */
     int32_t total_ms;           /* from send to the last byte; 0: no limit */
-    int32_t silence_ms;         /* between two pieces of body, or before the first; 0: no limit */
-    int32_t answer_ms;          /* until the first line of the answer; 0: no limit of its own */
+    int32_t answer_ms;          /* from send to the first line of the answer; 0: no limit of its own */
     size_t max_bytes;           /* of a whole body, after decompression */
     /* Streams the body of a 2xx reply piece by piece; NULL: whole body in the reply.
      * False ends the call with ERR_RETRY. */

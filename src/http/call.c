@@ -158,10 +158,9 @@ struct http_call *call_new(const struct http_request *req)
     c->on_done = req->on_done;
     c->arg = req->arg;
     c->total_ms = req->total_ms;
-    c->silence_ms = req->silence_ms;
     c->answer_ms = req->answer_ms;
     c->is_tls = strncasecmp(req->url, "https:", 6) == 0;
-    c->born_ms = c->heard_ms = loop_now_ms();
+    c->born_ms = loop_now_ms();
     buf_init(&c->body, req->max_bytes);
     for (const char *const *h = req->headers; h && *h; h++)
         c->headers = curl_slist_append(c->headers, *h);

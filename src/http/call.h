@@ -26,8 +26,8 @@ struct http_call {
     void (*on_done)(void *arg, const struct http_reply *reply);
     void *arg;
     struct loop_timer *timer;
-    int64_t born_ms, heard_ms;
-    int32_t total_ms, silence_ms, answer_ms, retry_after_ms;
+    int64_t born_ms;
+    int32_t total_ms, answer_ms, retry_after_ms;
     bool answered; /* its first line is there */
     bool is_tls;
     bool started; /* libcurl has it */

@@ -151,7 +151,6 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
     (void)one;
     if (c->dead)
         return len ? 0 : 1;
-    c->heard_ms = loop_now_ms();
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (c->on_data && status >= 200 && status < 300) {
         c->stopped = !c->on_data(c->arg, data, len);
@@ -331,8 +330,6 @@ static int64_t call_left_ms(const struct http_call *c, int64_t now)
 
     if (c->total_ms)
         left = c->born_ms + c->total_ms - now;
-    if (c->silence_ms && c->heard_ms + c->silence_ms - now < left)
-        left = c->heard_ms + c->silence_ms - now;
     if (c->answer_ms && !c->answered && c->born_ms + c->answer_ms - now < left)
         left = c->born_ms + c->answer_ms - now;
     return left;
@@ -351,8 +348,8 @@ static void on_call_timer(void *arg)
     /* A connection that has been without a byte for most of that time is half open: the
      * next call must not be put on it. What was never answered takes only its own with it. */
     if (c->started && !(c->answer_ms && !c->answered))
-        cut_quiet(&c->http->door, (now - (c->silence_ms ? c->heard_ms : c->born_ms)) / 2);
-    snprintf(why, sizeof(why), "no answer within %d s", (int)((now - (c->total_ms ? c->born_ms : c->heard_ms)) / 1000));
+        cut_quiet(&c->http->door, (now - c->born_ms) / 2);
+    snprintf(why, sizeof(why), "no %s within %d s", c->answered ? "end" : "answer", (int)((now - c->born_ms) / 1000));
     call_finish(c, why);
 }
 
@@ -367,7 +364,7 @@ static struct http_call *send_call(struct http_transport *t, const struct http_r
     curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
     c->timer = loop_timer_new(h->loop, on_call_timer, c);
-    if (c->total_ms || c->silence_ms || c->answer_ms)
+    if (c->total_ms || c->answer_ms)
         loop_timer_set(c->timer, call_left_ms(c, c->born_ms));
     TAILQ_INSERT_TAIL(&h->waiting, c, link);
     loop_timer_set(h->pump_timer, 0);

@@ -28,7 +28,7 @@ struct kube_call {
     enum kube_lane lane;
     char method[METHOD_SIZE];
     char *url, *type, *body, *token; /* token: as sent */
-    int32_t timeout_ms, silence_ms;
+    int32_t timeout_ms, answer_ms;
     bool resent, aborted;
     unsigned round; /* of logins in which it was held */
     bool (*on_data)(void *arg, const char *data, size_t len);
@@ -224,9 +224,7 @@ static void call_send(struct kube_call *c)
                                    .tls = &tls,
                                    .proxy = cfg->proxy,
                                    .total_ms = c->timeout_ms,
-                                   .silence_ms = c->silence_ms,
-                                   /* a watch is answered at once, and then may be silent */
-                                   .answer_ms = c->silence_ms ? TIMEOUT_MS : 0,
+                                   .answer_ms = c->answer_ms,
                                    .max_bytes = KUBE_REPLY_MAX_BYTES,
                                    .on_data = c->on_data ? on_piece : NULL,
                                    .on_done = on_http,
@@ -261,13 +259,14 @@ struct kube_call *kube_send(struct kube *k, const struct kube_request *req,
     return c;
 }
 
-struct kube_call *kube_stream(struct kube *k, const char *path, int32_t silence_ms,
+struct kube_call *kube_stream(struct kube *k, const char *path, int32_t timeout_ms,
                               bool (*on_data)(void *arg, const char *data, size_t len),
                               void (*on_end)(void *arg, const struct kube_reply *reply), void *arg)
 {
     struct kube_call *c = call_new(k, KUBE_LANE_WATCH, "GET", path);
 
-    c->silence_ms = silence_ms;
+    c->timeout_ms = timeout_ms;
+    c->answer_ms = TIMEOUT_MS; /* a watch is answered at once, and then may be silent */
     c->on_data = on_data;
     c->on_reply = on_end;
     c->arg = arg;

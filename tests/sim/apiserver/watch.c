@@ -30,6 +30,8 @@ struct watcher {
     bool bookmarks;
     bool columns_sent;
     bool hopeless;       /* the client does not read: to be cut by the timer */
+    bool ends;           /* its time is over: nothing more is sent */
+    bool was_flushed;    /* ... and a pass ago nothing was left to send */
     int64_t ends_ms;
     struct loop_timer *timer;
     struct loop_timer *late_timer;
@@ -90,6 +92,25 @@ static void watcher_cut(struct watcher *w)
     http_drop(q);
 }
 
+/*
+ * Of a write over TLS libevent tells after other callbacks have run (bufferevent_openssl.c, do_write). An end that is
+ * added between the two is taken for what was written: evhttp stops writing, and the client never sees it. So it is
+ * added only when nothing has been left to send for a whole pass.
+ */
+static void end_when_flushed(struct watcher *w)
+{
+    struct bufferevent *b = evhttp_connection_get_bufferevent(connection_of(w));
+    bool flushed = evbuffer_get_length(bufferevent_get_output(b)) == 0;
+
+    w->ends = true;
+    if (flushed && w->was_flushed) {
+        watcher_end(w);
+        return;
+    }
+    w->was_flushed = flushed;
+    loop_timer_set(w->timer, flushed ? 0 : 1);
+}
+
 int watch_drop_all(struct server *s, const char *path_prefix)
 {
     int n = 0;
@@ -109,7 +130,7 @@ void watch_end_resource(struct server *s, const struct resource *res)
     for (struct watcher *w = s->watchers, *next; w; w = next) {
         next = w->next;
         if (w->q->res == res)
-            watcher_end(w);
+            end_when_flushed(w);
     }
 }
 
@@ -308,7 +329,7 @@ void watch_broadcast(void *arg, struct collection *c, const struct logged *ev)
 
     for (struct watcher *w = s->watchers, *next; w; w = next) {
         next = w->next;
-        if (w->items == c)
+        if (w->items == c && !w->ends)
             deliver(w, ev);
     }
 }
@@ -344,8 +365,8 @@ static void on_timer(void *arg)
         watcher_cut(w);
         return;
     }
-    if (loop_now_ms() >= w->ends_ms) {
-        watcher_end(w);
+    if (w->ends || loop_now_ms() >= w->ends_ms) {
+        end_when_flushed(w);
         return;
     }
     if (w->bookmarks) {

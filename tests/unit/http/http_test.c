@@ -150,8 +150,8 @@ static const struct row {
     { "a redirect is not followed", SCRIPT("HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 0, KEEP), 302,
       ERR_NONE, "", 0, "", false },
     { "silence before the answer", SCRIPT("", 0, HANG), 0, ERR_RETRY, "", 0, "no answer", false },
-    { "silence within the body", SCRIPT(OK_ "Content-Length: 50\r\n\r\nhello", 0, HANG), 200, ERR_RETRY, "hello", 0, "no answer", false },
-    { "silence within a stream", SCRIPT(OK_ "Content-Length: 50\r\n\r\nhello", 0, HANG), 200, ERR_RETRY, "hello", 0, "no answer", true },
+    { "silence within the body", SCRIPT(OK_ "Content-Length: 50\r\n\r\nhello", 0, HANG), 200, ERR_RETRY, "hello", 0, "no end", false },
+    { "silence within a stream", SCRIPT(OK_ "Content-Length: 50\r\n\r\nhello", 0, HANG), 200, ERR_RETRY, "hello", 0, "no end", true },
 };
 
 static void check(void **state)
@@ -164,8 +164,7 @@ static void check(void **state)
     f = *state;
     script_server_init(&f->server, f->loop, &r->script, 1);
     req = request(f);
-    req.silence_ms = r->streams ? 200 : 0;
-    req.total_ms = r->streams ? 0 : 200;
+    req.total_ms = 200;
     req.on_data = r->streams ? on_data : NULL;
     f->http->send(f->http, &req);
     run(f);
@@ -348,7 +347,7 @@ static void streams_do_not_wait_for_each_other(void **state)
 
     script_server_init(&f->server, f->loop, &hang, 1);
     req = request(f);
-    req.silence_ms = 300;
+    req.total_ms = 300;
     req.on_data = on_data;
     f->n_wanted = N_CALLS;
     for (int i = 0; i < N_CALLS; i++)
@@ -376,12 +375,12 @@ static void a_stream_is_answered_or_given_up(void **state)
         req = request(f);
         req.on_data = on_data;
         req.answer_ms = 100;
-        req.silence_ms = i ? 400 : 60000;
+        req.total_ms = i ? 400 : 60000;
         f->http->send(f->http, &req);
         run(f);
         assert_int_equal(f->status, i ? 200 : 0); /* an answer may be followed by silence */
         assert_int_equal(f->err.kind, ERR_RETRY);
-        assert_non_null(strstr(f->err.msg, "no answer"));
+        assert_non_null(strstr(f->err.msg, i ? "no end" : "no answer"));
     }
 }
 

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "../http/script_server.h"
 #include "kube/config_impl.h"
+#include "kube/client_impl.h"
 #include "kube/watch_impl.h"
 
 /* What the handler heard, as text: "[" a list begins, "]" it is complete, "+a" "~a" "-a" objects,
@@ -285,9 +287,81 @@ static void check_free(void **state)
     assert_true(f->trace.len >= 1);
 }
 
+/* A transport that only looks at what it is asked for. */
+static struct asked {
+    int n;
+    long for_s;
+    int32_t total_ms, answer_ms;
+} asked;
+
+static struct http_call *look(struct http_transport *t, const struct http_request *req)
+{
+    const char *at = strstr(req->url, "timeoutSeconds=");
+
+    (void)t;
+    asked = (struct asked){ asked.n + 1, at ? strtol(at + 15, NULL, 10) : 0, req->total_ms, req->answer_ms };
+    return (struct http_call *)&asked;
+}
+
+static void look_away(struct http_transport *t, struct http_call *c)
+{
+    (void)t;
+    (void)c;
+}
+
+static int64_t never_quiet(struct http_transport *t)
+{
+    (void)t;
+    return -1;
+}
+
+static void cut_nothing(struct http_transport *t, int64_t quiet_ms)
+{
+    (void)t;
+    (void)quiet_ms;
+}
+
+static void free_nothing(struct http_transport *t)
+{
+    (void)t;
+}
+
+/* The server's end of a stream may get lost: then ours comes, however much was heard meanwhile. */
+static void a_stream_has_an_end_of_its_own(void **state)
+{
+    static struct http_transport lane = { look, look_away, never_quiet, cut_nothing, free_nothing };
+    struct http_transport *lanes[N_KUBE_LANES];
+    struct kube_config *cfg = xcalloc(1, sizeof(*cfg));
+    struct loop *loop = loop_new();
+    struct fixture f = { .loop = loop, .want_len = 100 };
+    struct kube_watch *w;
+    struct kube *kube;
+
+    (void)state;
+    buf_init(&f.trace, 100);
+    for (size_t i = 0; i < N_KUBE_LANES; i++)
+        lanes[i] = &lane;
+    cfg->server = xstrdup("http://fake");
+    kube = kube_new_over(loop, cfg, lanes);
+    w = kube_watch_new(kube, &(struct kube_watch_opts){ "/apis/g/v1/things", NULL, NULL },
+                       &(struct kube_watch_handler){ on_object, on_list_start, on_listed, on_trouble }, &f);
+    asked = (struct asked){ 0 };
+    for (int i = 0; i < 100 && !asked.n; i++)
+        event_base_loop(loop_base(loop), EVLOOP_ONCE);
+    assert_int_equal(asked.n, 1);
+    assert_in_range(asked.for_s, 290, 580);
+    assert_int_equal(asked.total_ms, asked.for_s * 1000 + 10000);
+    assert_int_equal(asked.answer_ms, 30000);
+    kube_watch_free(w);
+    kube_free(kube);
+    loop_free(loop);
+    buf_done(&f.trace);
+}
+
 int main(void)
 {
     const struct CMUnitTest plain[] = {
+        cmocka_unit_test(a_stream_has_an_end_of_its_own),
         cmocka_unit_test_teardown(the_stream_may_arrive_byte_by_byte, teardown),
         cmocka_unit_test_teardown(a_big_event_arrives_whole, teardown),
         cmocka_unit_test_teardown(pages_that_do_not_fit_are_asked_for_smaller, teardown),
