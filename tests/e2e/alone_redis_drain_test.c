@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "e2e/operation.h"
+#include "e2e/secure.h"
 #include "e2e/witness.h"
 
 enum { ROLES_S = 90, RECOVERY_S = 180, UNPROMISED_MS = 3000 };
@@ -41,10 +42,22 @@ static void set_cordon(struct e2e *t, const char *node, bool on)
 }
 
 static const struct release {
-    const char *server, *image;
+    const char *server, *image; /* NULL: this machine's own */
+    bool tls;
 } releases[] = {
-    { "redis-8.0", "redis:8.0" }, { "redis-8.6", "redis:8.6" }, { "valkey-8.1", "valkey/valkey:8.1" }, { "valkey-9.1", "valkey/valkey:9.1" },
+    { "redis-8.0", "redis:8.0", false },          { "redis-8.6", "redis:8.6", false },
+    { "valkey-8.1", "valkey/valkey:8.1", false }, { "valkey-9.1", "valkey/valkey:9.1", false },
+    { NULL, NULL, true },                         { "redis-8.6", "redis:8.6", true },
+    { "valkey-9.1", "valkey/valkey:9.1", true },
 };
+
+static const char *service_of(struct e2e *t, const struct release *r)
+{
+    if (!r || !r->tls)
+        return r ? operation_service_of(t, r->image) : e2e_redis_service;
+    secure_begin(t);
+    return secure_service_of(t, r->image ? e2e_fmt(t, "image: '%s', ", r->image) : "");
+}
 
 /* Row NULL: this machine's own server. A cluster in order, watched, written to; the node of some master. */
 static const char *begin(struct e2e *t, struct witness *v)
@@ -52,9 +65,9 @@ static const char *begin(struct e2e *t, struct witness *v)
     const struct release *r = t->row;
     struct redis_nodes n;
 
-    if (r)
+    if (r && r->server)
         e2e_needs_server(t, r->server);
-    witness_bring_up(t, r ? operation_service_of(t, r->image) : e2e_redis_service);
+    witness_bring_up(t, service_of(t, r));
     witness_start(t, v);
     ledger_start(t, "fraud");
     e2e_sleep_ms(t, 3000);
@@ -140,8 +153,10 @@ static void one_pod_ends(struct e2e *t, bool with_operator)
     ledger_phase(t, "pod ends");
     e2e_delete(t, e2e_fmt(t, "pods/%s", n.masters[0]));
     witness_for(t, &v, with_operator ? 5000 : 25000);
-    if (!with_operator)
+    if (!with_operator) {
         operator_start(t, NULL);
+        v.saw_unhealthy = true; /* the pod may be back, and a replica in sync, before anybody looks */
+    }
     witness_recovery(t, &v, RECOVERY_S);
     struct ledger_phase p = ledger_phase_get(t, "pod ends");
     e2e_note(t, "longest gap of writes %lld ms", (long long)p.longest_gap_ms);
@@ -306,6 +321,14 @@ static const struct e2e_row tests[] = {
     RELEASE("a master's pod is deleted, Valkey 8.1", pod_deleted, 2),
     RELEASE("a master's pod is deleted, Valkey 9.1", pod_deleted, 3),
     RELEASE("a cordoned node's masters hand over, Valkey 9.1", cordoned, 3),
+    { { "TLS: a master's pod is deleted, it hands over first", pod_deleted, NEEDS }, &releases[4] },
+    RELEASE("TLS: the same while no operator runs", pod_deleted_alone, 4),
+    RELEASE("TLS: a cordoned node's masters hand over", cordoned, 4),
+    { { "TLS: a node is drained by kubectl", drained, NEEDS | NEEDS_KUBECTL | NEEDS_TIME }, &releases[4] },
+    RELEASE("TLS: a master's pod is deleted, Redis 8.6", pod_deleted, 5),
+    RELEASE("TLS: the same while no operator runs, Redis 8.6", pod_deleted_alone, 5),
+    RELEASE("TLS: a master's pod is deleted, Valkey 9.1", pod_deleted, 6),
+    RELEASE("TLS: the same while no operator runs, Valkey 9.1", pod_deleted_alone, 6),
 };
 
 int main(void)

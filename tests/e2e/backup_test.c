@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "e2e/secure.h"
 #include "e2e/witness.h"
 
 enum { BACKUP_S = 90, KEYS = 300 };
@@ -27,15 +28,21 @@ static const struct release {
     { "valkey-8.1", "valkey:8.1" }, { "valkey-9.1", "valkey:9.1" },
 };
 
+/* Told to every pod: whoever owns a key answers, all others say MOVED. */
 static const char *cli(struct e2e *t, const char *name, const char *input)
 {
-    const char *password = redis_password(t, name);
-    const char *ip = json_get_str(e2e_get(t, e2e_fmt(t, "pods/%s-redis-0", name)), "status.podIP");
-    const char *argv[] = { "env", e2e_fmt(t, "REDISCLI_AUTH=%s", password), "redis-cli", "-c", "-h", ip, NULL };
-    const char *out = "";
+    const char *password = redis_password(t, name), *out = "", *all = "";
+    struct redis_pods pods;
 
-    e2e_run(t, argv, input, &out);
-    return out;
+    redis_pods_get(t, name, &pods);
+    for (int i = 0; i < pods.n; i++) {
+        const char *argv[10] = { "env", e2e_fmt(t, "REDISCLI_AUTH=%s", password), "redis-cli", "-h", pods.ips[i] };
+        if (t->redis_ca)
+            memcpy(&argv[5], (const char *const[]){ "--tls", "--cacert", t->redis_ca }, 3 * sizeof(*argv));
+        e2e_run(t, argv, input, &out);
+        all = e2e_fmt(t, "%s%s", all, out);
+    }
+    return all;
 }
 
 static int count(const char *text, const char *word)
@@ -79,12 +86,12 @@ static const char *back_up(struct e2e *t, const char *word)
     return json_get_str(s, "status.redis.backup.lastPath");
 }
 
-static void there_and_back(struct e2e *t)
+static void there_and_back_as(struct e2e *t, const char *image, const char *tls)
 {
     struct operator *op = operator_start(t, NULL);
 
     operator_ready(t, op);
-    e2e_apply(t, service, "fraud", 3, "redis:7.4", "backup: {storage: {size: 1Gi}}");
+    e2e_apply(t, service, "fraud", 3, image, e2e_fmt(t, "%sbackup: {storage: {size: 1Gi}}", tls));
     e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, READY_S);
     fill(t, "fraud");
     ledger_start(t, "fraud");
@@ -97,11 +104,27 @@ static void there_and_back(struct e2e *t)
     e2e_wait_absent(t, "statefulsets/fraud-redis", READY_S);
     E2E_CHECK(t, e2e_get(t, "persistentvolumeclaims/fraud-redis-backup"), NULL, "the backups went with the service");
 
-    e2e_apply(t, service, "again", 3, "redis:7.4", e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    e2e_apply(t, service, "again", 3, image, e2e_fmt(t, "%srestore: {claimName: fraud-redis-backup, path: %s}", tls, path));
     e2e_wait_condition(t, "inferenceservices/again", "RedisReady", "True", NULL, READY_S);
     check_keys(t, "again");
-    e2e_apply(t, service, "other", 4, "redis:7.4", e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
+    if (*tls)
+        return;
+    e2e_apply(t, service, "other", 4, image, e2e_fmt(t, "restore: {claimName: fraud-redis-backup, path: %s}", path));
     e2e_wait_condition(t, "inferenceservices/other", "Ready", "False", "RedisRestoreFailed", READY_S);
+}
+
+static void there_and_back(struct e2e *t)
+{
+    there_and_back_as(t, "redis:7.4", "");
+}
+
+static void there_and_back_over_tls(struct e2e *t)
+{
+    const struct release *r = t->row;
+
+    e2e_needs_server(t, r->server);
+    secure_begin(t);
+    there_and_back_as(t, r->image, "tls: {secretName: cert}\n    ");
 }
 
 /* Nodes that go take nothing along that is not saved. */
@@ -164,6 +187,10 @@ static void by_schedule(struct e2e *t)
 #define SCHEDULED(name, i, time) \
     { { "by schedule, old ones pruned, and restored: " name, by_schedule, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | (time) }, &releases[i] }
 
+#define TLS(name, i) \
+    { { "TLS: a backup under load, and another service restored from it: " name, there_and_back_over_tls, \
+        NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
+
 static const struct e2e_row tests[] = {
     PLAIN("a backup is complete before nodes go", saved_before_nodes_go),
     PLAIN("a backup under load, the service destroyed, and another restored from it", there_and_back),
@@ -172,6 +199,11 @@ static const struct e2e_row tests[] = {
     SCHEDULED("Redis 7.0", 0, NEEDS_TIME),
     SCHEDULED("Redis 8.0", 1, NEEDS_TIME),
     SCHEDULED("Valkey 8.1", 3, NEEDS_TIME),
+    TLS("Redis 7.0", 0),
+    TLS("Redis 8.0", 1),
+    TLS("Redis 8.6", 2),
+    TLS("Valkey 8.1", 3),
+    TLS("Valkey 9.1", 4),
 };
 
 int main(void)

@@ -55,6 +55,8 @@ struct e2e {
     struct kube_watch *watches[E2E_MAX_WATCHES];
     struct budget *budget;        /* e2e/budget.h; watches every test, ended with it */
     void *ledger;                 /* e2e/ledger.h; ended with the test */
+    const char *redis_image;      /* of what e2e/operation.h forms; NULL: the usual one */
+    const char *redis_ca;         /* Redis is spoken to over TLS, with this authority's file; NULL: without (e2e/secure.h) */
 };
 
 /* What a scenario cannot do without; missing: skipped, by name and reason. */

@@ -129,8 +129,10 @@ void ledger_look(struct e2e *t)
     if (!pods.n)
         return;
     int half = !atomic_load(&l->book->current);
-    for (int i = 0; i < pods.n; i++)
-        snprintf(l->book->addresses[half][i], 64, "%s", pods.ips[i]);
+    for (int i = 0; i < pods.n; i++) {
+        memcpy(l->book->addresses[half][i], pods.ips[i], sizeof(pods.ips[i]));
+        memcpy(l->book->names[half][i], pods.names[i], sizeof(pods.names[i]));
+    }
     l->book->n_addresses[half] = pods.n;
     snprintf(l->book->password[half], sizeof(l->book->password[half]), "%s", redis_password(t, l->service));
     atomic_store(&l->book->current, half);
@@ -157,6 +159,7 @@ void ledger_start_with(struct e2e *t, const char *service, const struct ledger_o
     t->ledger = l;
     E2E_CHECK(t, l->book != MAP_FAILED, NULL, "no memory for the ledger");
     book_init(l->book, o ? o : &defaults);
+    snprintf(l->book->ca, sizeof(l->book->ca), "%s", t->redis_ca ? t->redis_ca : "");
     ledger_look(t);
     book_fill(t, l->book);
     l->pid = fork();

@@ -78,7 +78,8 @@ const char *redis_admin(struct e2e *t, const char *service);
 /* "8.0.2", of the first pod that answers (Valkey's own, not the Redis that it claims to be); NULL: none. Lent. */
 const char *redis_version(struct e2e *t, const char *service);
 
-/* Commands of words to one pod, separated by ";" (\001 in a word: a space): the last answer as text ("(error) ..." for errors), NULL: none came. Lent. */
+/* Commands of words to one pod, separated by ";" (\001 in a word: a space): the last answer as text ("(error) ..." for
+ * errors, a list's words with spaces between them), NULL: none came. Lent. */
 const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands);
 
 /* The pod that is a master with slots now, by asking; NULL: none found. Lent. */

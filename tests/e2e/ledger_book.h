@@ -43,6 +43,8 @@ struct book {
     atomic_int current;
     int n_addresses[2];
     char addresses[2][BOOK_ADDRESSES][64];
+    char names[2][BOOK_ADDRESSES][64]; /* the pods': with TLS redirections name hosts, and there is no DNS here */
+    char ca[256];                      /* "": without TLS */
     char password[2][256];
     char salt[24];
     int64_t base_ms;
@@ -65,7 +67,7 @@ struct ledger {
 struct client {
     struct book *book;
     redisContext *conns[BOOK_ADDRESSES];
-    char hosts[BOOK_ADDRESSES][64];
+    char hosts[BOOK_ADDRESSES][128];
     signed char owner[BOOK_SLOTS]; /* index of conns; -1: not known */
     int turn;
     int patience_ms;

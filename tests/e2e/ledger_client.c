@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "e2e/ledger_book.h"
+#include "e2e/secure.h"
 
 enum { PATIENCE_MS = 1500, HOPS_MAX = 40, AGAIN_US = 2000 };
 
@@ -82,6 +83,19 @@ static bool client_auth(struct client *c, redisContext *conn)
     return ok;
 }
 
+/* "fraud-redis-0.fraud-redis.ns.svc" is the pod fraud-redis-0, wherever it is now. */
+static const char *client_address(const struct client *c, const char *host)
+{
+    int half = atomic_load(&c->book->current);
+
+    for (int i = 0; i < c->book->n_addresses[half]; i++) {
+        const char *pod = c->book->names[half][i];
+        if (str_has_prefix(host, pod) && host[strlen(pod)] == '.')
+            return c->book->addresses[half][i];
+    }
+    return host;
+}
+
 static bool client_connect(struct client *c, int i)
 {
     struct timeval patience = { c->patience_ms / 1000, c->patience_ms % 1000 * 1000 };
@@ -89,12 +103,11 @@ static bool client_connect(struct client *c, int i)
     if (c->conns[i] && !c->conns[i]->err)
         return true;
     redisFree(c->conns[i]);
-    c->conns[i] = redisConnectWithTimeout(c->hosts[i], 6379, patience);
-    if (!c->conns[i] || c->conns[i]->err) {
+    c->conns[i] = secure_connect(client_address(c, c->hosts[i]), c->book->ca, patience);
+    if (!c->conns[i]) {
         count_error(c, BOOK_CONNECT);
         return false;
     }
-    redisSetTimeout(c->conns[i], patience);
     return client_auth(c, c->conns[i]);
 }
 
@@ -116,10 +129,10 @@ static int client_guess(struct client *c)
 /* "MOVED 3999 10.0.0.1:6379": the index of that host. */
 static int client_redirect(struct client *c, const char *text)
 {
-    char host[64];
+    char host[128];
     unsigned slot;
 
-    if (sscanf(text, "%*s %u %63[^:]", &slot, host) != 2)
+    if (sscanf(text, "%*s %u %127[^:]", &slot, host) != 2)
         return -1;
     return client_place(c, host);
 }

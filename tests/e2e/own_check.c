@@ -27,11 +27,11 @@ struct pods_seen {
 
 static void row_parse(const char *line, struct row *r)
 {
-    char flags[128] = "", address[128] = "", link[32] = "";
+    char flags[128] = "", address[384] = "", link[32] = "";
     int used = 0;
 
     memset(r, 0, sizeof(*r));
-    if (sscanf(line, "%47s %127s %127s %47s %*s %*s %lld %31s%n", r->id, address, flags, r->master, &r->epoch, link, &used) < 6)
+    if (sscanf(line, "%47s %383s %127s %47s %*s %*s %lld %31s%n", r->id, address, flags, r->master, &r->epoch, link, &used) < 6)
         return;
     snprintf(r->ip, sizeof(r->ip), "%.*s", (int)(strrchr(address, ':') ? strcspn(address, ":") : 0), address);
     r->is_self = strstr(flags, "myself");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "e2e/secure.h"
 #include "e2e/witness.h"
 
 enum { NODE_TIMEOUT_MS = 5000, UNPROMISED_MS = 3000, RECOVERY_S = 120 };
@@ -169,20 +170,43 @@ static void all_killed_without_memory(struct e2e *t)
     witness_check_ledger(t, from_ms - UNPROMISED_MS, from_ms + UNPROMISED_MS);
 }
 
-static const struct e2e_test tests[] = {
-    { "two masters' pods deleted at once", quorum_lost, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T4: a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "a master is cut off, and back", master_cut_off, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "a replica's volume is deleted", replicas_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "a master's volume is deleted", masters_volume_gone, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "all pods restart while the operator is away", operator_away, NEEDS_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T1: a master without persistence is killed", killed_without_memory, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T1: all masters without persistence are killed at once", all_killed_without_memory,
-      NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
-    { "T2: a master with snapshots is killed", killed_with_snapshots, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME },
+static const struct release {
+    const char *server, *image; /* NULL: this machine's own */
+} releases[] = {
+    { NULL, NULL }, { "redis-8.6", "redis:8.6" }, { "valkey-9.1", "valkey/valkey:9.1" },
+};
+
+/* The fence asks its neighbours through redis-cli --tls; whom it cannot ask it cannot hand over to. */
+static void killed_over_tls(struct e2e *t)
+{
+    const struct release *r = t->row;
+
+    if (r->server)
+        e2e_needs_server(t, r->server);
+    secure_begin(t);
+    one_killed(t, secure_service_of(t, e2e_fmt(t, "persistence: None, %s%s%s", r->image ? "image: '" : "", r->image ? r->image : "",
+                                               r->image ? "', " : "")));
+}
+
+#define TLS(name, i) { { name, killed_over_tls, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | NEEDS_TIME }, &releases[i] }
+#define PLAIN(name, fn, needs) { { name, fn, NEEDS_REDIS_CLI | NEEDS_TIME | (needs) }, NULL }
+
+static const struct e2e_row tests[] = {
+    PLAIN("two masters' pods deleted at once", quorum_lost, NEEDS_NODES),
+    PLAIN("T4: a master stands still for two node timeouts", master_stands_still, NEEDS_SIM_NODES),
+    PLAIN("a master is cut off, and back", master_cut_off, NEEDS_SIM_NODES),
+    PLAIN("a replica's volume is deleted", replicas_volume_gone, NEEDS_NODES),
+    PLAIN("a master's volume is deleted", masters_volume_gone, NEEDS_NODES),
+    PLAIN("all pods restart while the operator is away", operator_away, NEEDS_NODES),
+    PLAIN("T1: a master without persistence is killed", killed_without_memory, NEEDS_SIM_NODES),
+    PLAIN("T1: all masters without persistence are killed at once", all_killed_without_memory, NEEDS_SIM_NODES),
+    PLAIN("T2: a master with snapshots is killed", killed_with_snapshots, NEEDS_SIM_NODES),
+    TLS("TLS: a master without persistence is killed", 0),
+    TLS("TLS: a master without persistence is killed, Redis 8.6", 1),
+    TLS("TLS: a master without persistence is killed, Valkey 9.1", 2),
 };
 
 int main(void)
 {
-    return e2e_main("redis-faults", tests, COUNT(tests));
+    return e2e_main_rows("redis-faults", tests, COUNT(tests));
 }

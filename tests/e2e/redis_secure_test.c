@@ -7,15 +7,12 @@
 
 #include "base/str.h"
 #include "e2e/operation.h"
+#include "e2e/secure.h"
 #include "e2e/witness.h"
 #include "redis/cert.h"
 #include "unit/redis/pki.h"
 
 static const char isvc_what[] = "inferenceservices/fraud";
-
-static const char tls_service[] =
-    "apiVersion: serving.everserve.dev/v1alpha1\nkind: InferenceService\nmetadata: { name: fraud }\n"
-    "spec: { predictor: { containers: [{ image: registry.example.com/fraud:v1 }] }, redis: { tls: { secretName: cert } } }\n";
 
 /* As a kubelet may take a while, so does the operator wait; here it is the local cluster's. */
 static struct operator *start(struct e2e *t)
@@ -24,36 +21,6 @@ static struct operator *start(struct e2e *t)
 
     operator_ready(t, op);
     return op;
-}
-
-static const char *pki(struct e2e *t)
-{
-    const char *dir = e2e_fmt(t, "%s/pki-%s", getenv("E2E_LOGS") ? getenv("E2E_LOGS") : "/tmp", t->ns);
-    const char *san = e2e_fmt(t, "subjectAltName=DNS:fraud-redis.%s.svc,DNS:*.fraud-redis.%s.svc", t->ns, t->ns);
-
-    e2e_run(t, (const char *[]){ "mkdir", dir, NULL }, NULL, NULL);
-    E2E_CHECK(t, pki_authority(dir, "ca") && pki_authority(dir, "ca2") && pki_issue(dir, "one", "ca", san, "-days 30") &&
-                     pki_issue(dir, "two", "ca", san, "-days 5") && pki_issue(dir, "three", "ca2", san, "-days 30") &&
-                     pki_issue(dir, "old", "ca", san, "-startdate 20200101000000Z -enddate 20200201000000Z"),
-              NULL, "no certificates");
-    return dir;
-}
-
-static const char *coded(struct e2e *t, const char *dir, const char *file)
-{
-    const char *out = "";
-    char *text;
-
-    e2e_run(t, (const char *[]){ "base64", "-w0", e2e_fmt(t, "%s/%s", dir, file), NULL }, NULL, &out);
-    text = (char *)(uintptr_t)e2e_fmt(t, "%s", out);
-    text[strcspn(text, "\n")] = '\0';
-    return text;
-}
-
-static void put_secret(struct e2e *t, const char *dir, const char *crt, const char *key, const char *ca)
-{
-    e2e_apply(t, "apiVersion: v1\nkind: Secret\nmetadata: { name: cert }\ndata: { tls.crt: '%s', tls.key: '%s', ca.crt: '%s' }\n",
-              crt[0] ? coded(t, dir, crt) : "", coded(t, dir, key), coded(t, dir, ca));
 }
 
 static const char *fingerprint(struct e2e *t, const char *dir, const char *crt)
@@ -114,7 +81,7 @@ static bool stalled_with(const cJSON *isvc, const void *what)
 
 static void expect_refusal(struct e2e *t, const char *dir, const char *crt, const char *key, const char *ca, const char *what)
 {
-    put_secret(t, dir, crt, key, ca);
+    secure_put(t, dir, crt, key, ca);
     e2e_wait(t, isvc_what, stalled_with, what, 60, what);
     e2e_sleep_ms(t, 3000);
     e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 5);
@@ -122,11 +89,11 @@ static void expect_refusal(struct e2e *t, const char *dir, const char *crt, cons
 
 static void certificates_change(struct e2e *t)
 {
-    const char *dir = pki(t);
+    const char *dir = secure_certificates(t);
 
     start(t);
-    put_secret(t, dir, "one.crt", "one.key", "ca.crt");
-    e2e_apply(t, "%s", tls_service);
+    secure_put(t, dir, "one.crt", "one.key", "ca.crt");
+    e2e_apply(t, "%s", secure_service_of(t, ""));
     e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", READY_S);
     e2e_wait_condition(t, isvc_what, "RedisCertificateValid", "True", "Valid", 30);
     e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "one.crt"), 30);
@@ -135,7 +102,7 @@ static void certificates_change(struct e2e *t)
     e2e_wait_condition(t, isvc_what, "Ready", "True", NULL, READY_S);
     const char *before = servers(t);
 
-    put_secret(t, dir, "two.crt", "two.key", "ca.crt");
+    secure_put(t, dir, "two.crt", "two.key", "ca.crt");
     e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "two.crt"), 90);
     e2e_wait_condition(t, isvc_what, "RedisCertificateValid", "False", "Expiring", 30);
 
@@ -147,7 +114,7 @@ static void certificates_change(struct e2e *t)
     e2e_wait_condition(t, isvc_what, "Stalled", "True", "RedisCertificateUnusable", 60);
     e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "two.crt"), 1);
 
-    put_secret(t, dir, "three.crt", "three.key", "ca2.crt");
+    secure_put(t, dir, "three.crt", "three.key", "ca2.crt");
     e2e_wait_value(t, isvc_what, "status.redis.certificate.fingerprint", fingerprint(t, dir, "three.crt"), 180);
     e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 60);
     E2E_CHECK(t, answers(t, dir, "ca2.crt"), NULL, "no answer with the new authority");
@@ -157,9 +124,9 @@ static void certificates_change(struct e2e *t)
 static void tls_cannot_be_switched(struct e2e *t)
 {
     witness_bring_up(t, e2e_redis_service);
-    const char *dir = pki(t);
+    const char *dir = secure_certificates(t);
 
-    put_secret(t, dir, "one.crt", "one.key", "ca.crt");
+    secure_put(t, dir, "one.crt", "one.key", "ca.crt");
     e2e_patch(t, isvc_what, "{spec: {redis: {tls: {secretName: cert}}}}");
     e2e_wait_condition(t, isvc_what, "Stalled", "True", "RedisTlsRefused", 60);
     e2e_wait_condition(t, isvc_what, "RedisReady", "True", "Healthy", 10);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "e2e/ledger.h"
+#include "e2e/secure.h"
 
 static void decode_base64(const char *text, char *out, size_t size)
 {
@@ -63,17 +64,11 @@ void redis_pods_get(struct e2e *t, const char *service, struct redis_pods *out)
     }
 }
 
-static redisContext *connect_to(const char *ip, const char *admin)
+static redisContext *connect_to(const struct e2e *t, const char *ip, const char *admin)
 {
-    struct timeval patience = { 1, 0 };
-    redisContext *c = redisConnectWithTimeout(ip, 6379, patience);
+    redisContext *c = secure_connect(ip, t->redis_ca, (struct timeval){ 1, 0 });
+    redisReply *r = c ? redisCommand(c, admin) : NULL;
 
-    if (!c || c->err) {
-        redisFree(c);
-        return NULL;
-    }
-    redisSetTimeout(c, patience);
-    redisReply *r = redisCommand(c, admin);
     if (r)
         freeReplyObject(r);
     return c;
@@ -97,7 +92,7 @@ void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out
     out->n_masters = out->n_replicas = 0;
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n; i++) {
-        redisContext *c = connect_to(pods.ips[i], admin);
+        redisContext *c = connect_to(t, pods.ips[i], admin);
         redisReply *r = c ? redisCommand(c, "CLUSTER NODES") : NULL;
         if (r && r->str && owns_slots(r->str))
             snprintf(out->masters[out->n_masters++], sizeof(out->masters[0]), "%s", pods.names[i]);
@@ -111,7 +106,13 @@ void redis_nodes_get(struct e2e *t, const char *service, struct redis_nodes *out
 
 static const char *reply_text(struct e2e *t, const redisReply *r)
 {
+    const char *all = "";
+
     switch (r->type) {
+    case REDIS_REPLY_ARRAY:
+        for (size_t i = 0; i < r->elements; i++)
+            all = e2e_fmt(t, "%s%s%s", all, *all ? " " : "", reply_text(t, r->element[i]));
+        return all;
     case REDIS_REPLY_ERROR:
         return e2e_fmt(t, "(error) %s", r->str);
     case REDIS_REPLY_INTEGER:
@@ -153,7 +154,7 @@ static bool is_of_app(const char *command)
 const char *redis_ask(struct e2e *t, const char *service, const char *ip, const char *commands)
 {
     const char *app = e2e_fmt(t, "AUTH %s", redis_password(t, service)), *admin = redis_admin(t, service);
-    redisContext *c = ip ? connect_to(ip, is_of_app(commands) ? app : admin) : NULL;
+    redisContext *c = ip ? connect_to(t, ip, is_of_app(commands) ? app : admin) : NULL;
     bool was_app = is_of_app(commands);
     const char *text = NULL;
     char *rest = NULL;
@@ -180,7 +181,7 @@ const char *redis_version(struct e2e *t, const char *service)
 
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n && !version; i++) {
-        redisContext *c = connect_to(pods.ips[i], admin);
+        redisContext *c = connect_to(t, pods.ips[i], admin);
         redisReply *r = c ? redisCommand(c, "INFO server") : NULL;
         const char *at = r && r->str ? strstr(r->str, "valkey_version:") : NULL;
         at = at || !r || !r->str ? at : strstr(r->str, "redis_version:");
@@ -209,12 +210,14 @@ bool referee_is_content(struct e2e *t, const char *service, const char **out)
 
     redis_pods_get(t, service, &pods);
     for (int i = 0; i < pods.n; i++) {
-        redisContext *c = connect_to(pods.ips[i], admin);
+        redisContext *c = connect_to(t, pods.ips[i], admin);
         if (!c)
             continue;
         redisFree(c);
         const char *address = e2e_fmt(t, "%s:6379", pods.ips[i]);
-        const char *argv[] = { "timeout", "2", "redis-cli", "--no-auth-warning", "-a", password, "--cluster", "check", address, NULL };
+        const char *argv[14] = { "timeout", "2", "redis-cli", "--no-auth-warning", "-a", password, "--cluster", "check", address };
+        if (t->redis_ca)
+            memcpy(&argv[9], (const char *const[]){ "--tls", "--cacert", t->redis_ca }, 3 * sizeof(*argv));
         code = e2e_run(t, argv, NULL, &words);
         break;
     }
