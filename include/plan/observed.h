@@ -66,6 +66,7 @@ struct redis_moving {
     int left;              /* slots, when the servers were last told to move some; 0: not yet */
     int64_t told_ms;       /* ... and when */
     int conflict_slot;     /* plus 1: a key is on both sides with different values; 0: none */
+    char conflict_owner[64], conflict_other[64]; /* the pods of its owner and of the other side */
     char error[160];       /* of the last batch; "" */
 };
 

@@ -75,6 +75,10 @@ struct heal_memory {
 /* After a HEAL_MOVE: a key of this slot is on both sides with different values. */
 void heal_remember_conflict(struct heal_memory *mem, uint16_t slot, int64_t now_ms);
 
+/* What a person is told of it, and what to run. Which of two values is the right one nothing in them says: a source that
+ * woke too late leaves an older one at its target, and a client that was sent there with ASK a newer one. */
+void heal_conflict_say(uint16_t slot, const char *owner, const char *other, char *out, size_t size);
+
 enum heal_how {
     HEAL_ONWARD, /* source owns the slot, target imports it: the move is carried on to its end */
     HEAL_BACK,   /* source does not own the slot: its keys go to target, which does, or which imports it; then

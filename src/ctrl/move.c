@@ -34,12 +34,19 @@ static void count(struct ctrl_metrics *m, const struct move_report *r)
     add(m->bytes_moved, r->bytes);
 }
 
-static int conflict_in(const struct pass *p, const struct move_report *r)
+/* The first one, and between whom. */
+static void find_conflict(const struct pass *p, const struct move_report *r, struct redis_moving *m)
 {
-    for (size_t i = 0; i < r->n_slots; i++)
-        if (r->states[i] == MOVE_CONFLICT)
-            return p->plan.redis.moves[i].slot + 1;
-    return 0;
+    m->conflict_slot = 0;
+    for (size_t i = 0; i < r->n_slots && !m->conflict_slot; i++) {
+        const struct resize_move *move = &p->plan.redis.moves[i];
+
+        if (r->states[i] != MOVE_CONFLICT)
+            continue;
+        m->conflict_slot = move->slot + 1;
+        snprintf(m->conflict_owner, sizeof(m->conflict_owner), "%.63s", pod_of(p, move->back ? move->target : move->source));
+        snprintf(m->conflict_other, sizeof(m->conflict_other), "%.63s", pod_of(p, move->back ? move->source : move->target));
+    }
 }
 
 static void remember_conflicts(struct pass *p, const struct move_report *r)
@@ -56,7 +63,7 @@ static void remember(struct pass *p, const struct move_report *r)
     if (!p->plan.redis.resize.shards)
         remember_conflicts(p, r);
     m->pace = r->pace;
-    m->conflict_slot = conflict_in(p, r);
+    find_conflict(p, r, m);
     m->not_before_ms = 0;
     if (r->elapsed_ms > 0) {
         m->keys_per_second = r->keys * 1000 / r->elapsed_ms;

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "redis_migrate.h"
+#include "slots/heal.h"
 #include "slots/resize.h"
 
 enum { PROGRESS_MS = 1000, STUCK_MS = 5 * 60 * 1000 };
@@ -124,9 +125,11 @@ static void show_progress(struct walk *w, const struct resize_step *s)
 
 static enum verdict_of_rule conflict(struct walk *w)
 {
-    return walk_stall(w, RULE_HOLD, "RedisSlotConflict",
-                      "slot %d: a key is on both sides with different values; nothing is overwritten: delete the one that is wrong",
-                      w->p->redis.moving.conflict_slot - 1);
+    const struct redis_moving *m = &w->p->redis.moving;
+    char text[256];
+
+    heal_conflict_say((uint16_t)(m->conflict_slot - 1), m->conflict_owner, m->conflict_other, text, sizeof(text));
+    return walk_stall(w, RULE_HOLD, "RedisSlotConflict", "%s", text);
 }
 
 static void take_moves(struct walk *w, struct resize_step *s)

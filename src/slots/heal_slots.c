@@ -53,7 +53,7 @@ static bool may_return(const struct heal *h, const char *id)
 /* What keeps a slot open for now; said when nothing else is to be done. */
 struct stuck {
     enum heal_action action; /* NONE: nothing is stuck */
-    char text[200];
+    char text[256];
 };
 
 /* MIGRATE stops its server until the other one has answered: two that migrate to each other wait until both give
@@ -120,11 +120,11 @@ static void mend_owner(struct heal *h, uint16_t slot, size_t owner, const struct
     }
 }
 
-static void say_conflict(struct heal *h, uint16_t slot, size_t owner, struct stuck *stuck)
+void heal_conflict_say(uint16_t slot, const char *owner, const char *other, char *out, size_t size)
 {
-    stuck->action = HEAL_REFUSE;
-    snprintf(stuck->text, sizeof(stuck->text), "slot %u is half moved, and a key of it has another value outside its owner %s: "
-             "nothing is overwritten; delete the copy that is wrong, by hand", slot, heal_name(h, owner));
+    snprintf(out, size, "slot %u: a key is on its owner %.40s and, different or too large to compare, on %.40s. On both: "
+             "CLUSTER GETKEYSINSLOT %u 1000, GET each (there after ASKING), DEL the wrong copy",
+             slot, owner, other, slot);
 }
 
 /* Somebody else who has a mark. */
@@ -134,6 +134,15 @@ static size_t find_other(const struct heal *h, uint16_t slot, size_t owner, size
         if (i != owner && i != peer && mark_of(h, i, slot))
             return i;
     return MERGED_NONE;
+}
+
+static void say_conflict(struct heal *h, uint16_t slot, size_t owner, struct stuck *stuck)
+{
+    size_t other = find_other(h, slot, owner, MERGED_NONE);
+
+    stuck->action = HEAL_REFUSE;
+    heal_conflict_say(slot, heal_name(h, owner), other == MERGED_NONE ? "another master" : heal_name(h, other), stuck->text,
+                      sizeof(stuck->text));
 }
 
 /* A master that has a mark and is neither the owner nor whom the owner moves the slot to: what it holds goes to

@@ -84,6 +84,16 @@ static void describe(const struct heal_step *s, struct buf *out)
         buf_fmt(out, " %s %u@%zu", names[s->commands.items[i].kind], s->commands.items[i].range.first, s->commands.items[i].member);
 }
 
+/* Who has it, and what to run. */
+static void check_said(const struct heal_step *s)
+{
+    static const char *const words[] = { "slot 7", "its owner redis-0", "on redis-1", "CLUSTER GETKEYSINSLOT 7 1000", "ASKING", "DEL the wrong copy" };
+
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (!strstr(s->reason, words[i]))
+            fail_msg("no \"%s\" in: %s", words[i], s->reason);
+}
+
 static void check(void **state)
 {
     const struct row *r = *state;
@@ -110,6 +120,8 @@ static void check(void **state)
     buf_init(&got, 1024);
     describe(&s, &got);
     assert_string_equal(buf_text(&got), r->want);
+    if (s.action == HEAL_REFUSE)
+        check_said(&s);
     buf_done(&got);
     heal_step_done(&s);
     views_free(views, (size_t)p.n);
