@@ -13,12 +13,12 @@
     "spec: {predictor: {containers: [{image: registry.example.com/fraud:v1}]}, redis: " redis "}\n"
 
 const char operation_service[] = SERVICE("{}");
-static const char forming[] = SERVICE("{storage: {ephemeral: true}}");
 
 static void begin_form(struct e2e *t, int turn)
 {
     (void)turn;
-    e2e_apply(t, "%s", forming);
+    e2e_apply(t, SERVICE("{storage: {ephemeral: true}%s%s%s}"), t->redis_image ? ", image: '" : "", t->redis_image ? t->redis_image : "",
+              t->redis_image ? "'" : "");
 }
 
 static void begin_heal(struct e2e *t, int turn)

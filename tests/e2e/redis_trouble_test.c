@@ -67,7 +67,7 @@ static const char *const errors[] = {
     "what nobody ever said",
 };
 
-enum { N_ERRORS = COUNT(errors), LEFT_SHORT = 60, PER_KIND_SHORT = 12, CALM_MS = 15000, ROUNDS = 8 };
+enum { N_ERRORS = COUNT(errors), LEFT_SHORT = 60, PER_KIND_SHORT = 12, CALM_MS = 15000, ROUNDS = 16 };
 
 static const struct relay_trouble others[] = {
     { TROUBLE_SILENCE, "" }, { TROUBLE_RESET_BEFORE, "" }, { TROUBLE_RESET_AFTER, "" },
@@ -115,7 +115,7 @@ static const struct row {
     { &operation_shards, "CLUSTER FORGET", 0, 0, NULL, NULL },
     { &operation_shards, "*", PER_KIND_SHORT, 0, NULL, NULL },
     { &operation_shards, "CLUSTER MIGRATION", 0, 0, "redis:8.6", "redis-8.6" },
-    { &operation_shards, "CLUSTER MIGRATESLOTS", 0, 0, "valkey/valkey:9.1", "valkey-9.1" },
+    { &operation_shards, "CLUSTER MIGRATESLOTS", 0, 4, "valkey/valkey:9.1", "valkey-9.1" },
     { &operation_shards, "CLUSTER GETSLOTMIGRATIONS", 0, 0, "valkey/valkey:9.1", "valkey-9.1" },
     { &operation_rotate, "ACL SETUSER", 0, 0, NULL, NULL },
     { &operation_rotate, "CONFIG SET", 0, 0, NULL, NULL },
