@@ -12,7 +12,8 @@ BANNED = ("strcpy strcat stpcpy strncpy strncat sprintf vsprintf gets strtok sca
           "alloca setjmp longjmp").split()
 BANNED_IN_PRODUCT = "sscanf popen system rand srand atoi atol atoll atof gmtime localtime".split()
 # A database, or a node's knowledge of its cluster, is never thrown away by this program.
-COMMANDS = re.compile(r'\bFLUSHALL\b|\bFLUSHDB\b|\bCLUSTER\s+RESET\b|"RESET\b|"(HARD|SOFT)"', re.I)
+# A shard id of our making costs a shard its voters (N12).
+COMMANDS = re.compile(r'\bFLUSHALL\b|\bFLUSHDB\b|\bCLUSTER\s+RESET\b|shard-id=|"RESET\b|"(HARD|SOFT)"', re.I)
 # What may be sent to Redis at all. A new command is added here as well as in the table, so that somebody thinks twice.
 TABLE = "src/slots/command.c"
 SENDABLE = {"CLUSTER SET-CONFIG-EPOCH", "CLUSTER ADDSLOTSRANGE", "CLUSTER MEET", "CLUSTER REPLICATE", "CLUSTER FORGET",
