@@ -55,7 +55,8 @@ static void add_volume(const struct isvc *s, const cJSON *model, cJSON *pod)
 
         source = json_obj(volume, "persistentVolumeClaim");
         json_str(source, "claimName", name ? name : own);
-        json_bool(source, "readOnly", !s->predictor.model_uri && json_get_bool(model, "readOnly", true));
+        if (!s->predictor.model_uri && json_get_bool(model, "readOnly", true))
+            json_bool(source, "readOnly", true); /* no false: the server would not keep it */
     } else {
         json_obj(volume, "emptyDir");
     }
@@ -67,7 +68,8 @@ static void add_mount(const cJSON *model, const char *folder, cJSON *container)
 
     json_str(mount, "name", VOLUME);
     json_str(mount, "mountPath", json_get_str(model, "mountPath"));
-    json_bool(mount, "readOnly", json_get_bool(model, "readOnly", true));
+    if (json_get_bool(model, "readOnly", true))
+        json_bool(mount, "readOnly", true);
     if (folder[0])
         json_str(mount, "subPath", folder);
 }

@@ -78,7 +78,7 @@ static void diff_whole_object(struct walk *w, const cJSON *live, const cJSON *wa
 
         if (!cJSON_IsNull(v) && have)
             diff_whole(w, have, v);
-        else if (!cJSON_IsNull(v))
+        else if (!cJSON_IsNull(v) && !path_is_left_out(live, v))
             tell(w, NULL, v);
         leave(w, n);
     }
@@ -125,7 +125,7 @@ static void diff_member(struct walk *w, const cJSON *live, const cJSON *fields, 
     const cJSON *have = json_member(live, want->string), *f = path_member(fields, want->string);
     size_t n;
 
-    if (cJSON_IsNull(want) || is_identity(w, want->string))
+    if (cJSON_IsNull(want) || is_identity(w, want->string) || (!have && path_is_left_out(f, want)))
         return;
     n = enter(w, want->string);
     if (have)

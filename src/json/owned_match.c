@@ -93,7 +93,7 @@ static bool covers(struct walk *w, const cJSON *live, const cJSON *want)
     for (const cJSON *v = want->child; v; v = v->next) {
         const cJSON *have = json_member(live, v->string);
         size_t n = enter(w, v->string);
-        bool same = cJSON_IsNull(v) || (have ? covers(w, have, v) : differ(w, "absent"));
+        bool same = cJSON_IsNull(v) || (have ? covers(w, have, v) : path_is_left_out(live, v) || differ(w, "absent"));
 
         if (!leave(w, n, same))
             return false;
@@ -125,7 +125,7 @@ static bool matches_member(struct walk *w, const cJSON *live, const cJSON *field
     size_t n = enter(w, want->string);
     bool same;
 
-    if (skipped || (!f && str_eq(w->path, "metadata") && only_identity(w, want)))
+    if (skipped || (!f && str_eq(w->path, "metadata") && only_identity(w, want)) || (!have && path_is_left_out(f, want)))
         same = true;
     else if (!f)
         same = differ(w, "not ours yet");
@@ -134,7 +134,7 @@ static bool matches_member(struct walk *w, const cJSON *live, const cJSON *field
     return leave(w, n, same);
 }
 
-static bool still_wanted(struct walk *w, const cJSON *fields, const cJSON *want)
+static bool still_wanted(struct walk *w, const cJSON *live, const cJSON *fields, const cJSON *want)
 {
     for (const cJSON *f = fields->child; f; f = f->next) {
         const cJSON *v;
@@ -142,7 +142,7 @@ static bool still_wanted(struct walk *w, const cJSON *fields, const cJSON *want)
         if (!str_has_prefix(f->string, "f:"))
             continue;
         v = json_member(want, f->string + 2);
-        if (!v || cJSON_IsNull(v)) {
+        if ((!v || cJSON_IsNull(v)) && json_member(live, f->string + 2)) {
             size_t n = enter(w, f->string + 2);
 
             return leave(w, n, differ(w, "ours, but no longer wanted"));
@@ -156,7 +156,7 @@ static bool matches_object(struct walk *w, const cJSON *live, const cJSON *field
     for (const cJSON *v = want->child; v; v = v->next)
         if (!matches_member(w, live, fields, v))
             return false;
-    return still_wanted(w, fields, want);
+    return still_wanted(w, live, fields, want);
 }
 
 static bool matches_item(struct walk *w, const cJSON *live, struct elements *owned, const cJSON *want, int i)

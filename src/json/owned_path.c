@@ -40,6 +40,15 @@ const cJSON *path_leftover(const cJSON *live, const cJSON *want)
     return NULL;
 }
 
+bool path_is_left_out(const cJSON *fields, const cJSON *want)
+{
+    if (cJSON_IsArray(want) || !fields)
+        return cJSON_IsArray(want) && !want->child;
+    if (cJSON_IsObject(want))
+        return !want->child;
+    return cJSON_IsFalse(want) || (cJSON_IsNumber(want) && want->valuedouble == 0) || str_eq(cJSON_GetStringValue(want), "");
+}
+
 /* An element that cannot be read names nothing: what it owns then looks unwanted, and is applied again. */
 static bool element_read(struct element *el, const cJSON *f)
 {

@@ -13,6 +13,10 @@ bool path_is_leaf(const cJSON *fields);
  * NULL: none. Lent. */
 const cJSON *path_leftover(const cJSON *live, const cJSON *want);
 
+/* The server keeps no false, 0, "" or empty collection of members that mean the same when absent: is this such a
+ * value? fields: who owns it, NULL nobody; of a list whose items have owners the empty one has none. */
+bool path_is_left_out(const cJSON *fields, const cJSON *want);
+
 /* The fields below member key; NULL when not owned. Lent. */
 const cJSON *path_member(const cJSON *fields, const char *key);
 

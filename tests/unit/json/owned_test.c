@@ -79,6 +79,44 @@ static void check(void **state)
     assert_int_equal(owned_hash(mine) == owned_hash(desired), r->same_hash);
 }
 
+/* What a server of typed objects leaves out when it stores them. */
+static const struct empty_row {
+    const char *name, *fields, *live, *want;
+    bool same;
+} empty_rows[] = {
+    { "false", "{\"f:a\":{}}", "{}", "{\"a\":false}", true },
+    { "zero", "{\"f:a\":{}}", "{}", "{\"a\":0}", true },
+    { "an empty text", "{\"f:a\":{}}", "{}", "{\"a\":\"\"}", true },
+    { "an empty map", "{\"f:a\":{}}", "{}", "{\"a\":{}}", true },
+    { "an empty list of values", "{\"f:a\":{}}", "{}", "{\"a\":[]}", true },
+    { "an empty list of items has no owner", "{\"f:b\":{}}", "{\"b\":1}", "{\"a\":[],\"b\":1}", true },
+    { "inside an atomic list", "{\"f:a\":{}}", "{\"a\":[{\"b\":1}]}", "{\"a\":[{\"b\":1,\"c\":false,\"d\":[],\"e\":0}]}", true },
+    { "null, which the server counts as ours", "{\"f:a\":{}}", "{}", "{\"a\":null}", true },
+    { "null instead of a value of ours", "{\"f:a\":{}}", "{\"a\":1}", "{\"a\":null}", false },
+    { "not ours: a pointer to false says something", "{\"f:b\":{}}", "{\"b\":1}", "{\"a\":false,\"b\":1}", false },
+    { "not ours: an empty object says something", "{\"f:b\":{}}", "{\"b\":1}", "{\"a\":{},\"b\":1}", false },
+    { "there, and something else", "{\"f:a\":{}}", "{\"a\":true}", "{\"a\":false}", false },
+    { "true", "{\"f:a\":{}}", "{}", "{\"a\":true}", false },
+    { "a map of something", "{\"f:a\":{}}", "{}", "{\"a\":{\"b\":false}}", false },
+};
+
+static void on_row(void *arg, const char *path, const cJSON *live, const cJSON *want)
+{
+    (void)path, (void)live, (void)want;
+    ++*(int *)arg;
+}
+
+static void check_empty(void **state)
+{
+    const struct empty_row *r = *state;
+    AUTO_JSON cJSON *fields = parse(r->fields), *live = parse(r->live), *want = parse(r->want);
+    int n_rows = 0;
+
+    assert_int_equal(owned_matches(live, fields, want, NULL), r->same);
+    owned_diff(live, fields, want, on_row, &n_rows);
+    assert_int_equal(n_rows == 0, r->same);
+}
+
 static void projection_is_only_ours(void **state)
 {
     AUTO_JSON cJSON *live = parse(LIVE("2", "\"1\"", "[1,2]")), *fields = parse(FIELDS);
@@ -163,10 +201,12 @@ int main(void)
         cmocka_unit_test(has_follows_paths),         cmocka_unit_test(nothing_owned_never_matches),
         cmocka_unit_test(hash_sees_what_counts),
     };
-    struct CMUnitTest tests[COUNT(rows) + COUNT(more)];
+    struct CMUnitTest tests[COUNT(rows) + COUNT(empty_rows) + COUNT(more)];
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, NULL, (void *)&rows[i] };
-    memcpy(tests + COUNT(rows), more, sizeof(more));
+    for (size_t i = 0; i < COUNT(empty_rows); i++)
+        tests[COUNT(rows) + i] = (struct CMUnitTest){ empty_rows[i].name, check_empty, NULL, NULL, (void *)&empty_rows[i] };
+    memcpy(tests + COUNT(rows) + COUNT(empty_rows), more, sizeof(more));
     return cmocka_run_group_tests_name("owned", tests, NULL, NULL);
 }
