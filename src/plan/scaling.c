@@ -22,6 +22,14 @@ const struct record *scaling_record(const struct walk *w)
     return record_is_ours(hpa, w->o->uid) || !keda ? hpa : keda;
 }
 
+/* After a start it is asked anew. Until the answer an autoscaler that may go to 0 already keeps its minimum. */
+static bool may_go_to_zero(struct walk *w)
+{
+    const struct record *hpa = w->o->child[CHILD_HPA];
+
+    return walk_has(w, CAP_SCALE_TO_ZERO) || (!w->o->caps.knows_zero && record_is_ours(hpa, w->o->uid) && hpa->min_replicas == 0);
+}
+
 int32_t scaling_least(struct walk *w)
 {
     const struct isvc_predictor *p = &w->o->svc->predictor;
@@ -30,7 +38,7 @@ int32_t scaling_least(struct walk *w)
         return p->min_replicas;
     if (p->keda)
         return walk_has(w, CAP_KEDA) ? 0 : 1;
-    return walk_has(w, CAP_SCALE_TO_ZERO) ? 0 : 1;
+    return may_go_to_zero(w) ? 0 : 1;
 }
 
 static struct scaling_floor floor_before(const struct observed *o)
@@ -142,9 +150,19 @@ static enum verdict_of_rule lacks(struct walk *w, const char *reason, const char
                       capability_name(what), then);
 }
 
+static bool was_said(const struct walk *w, const char *reason)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_member(w->o->status, "conditions"))
+        if (str_eq(json_get_str(c, "type"), "Ready"))
+            return str_eq(json_get_str(c, "reason"), reason) && json_get_int(c, "observedGeneration", 0) == w->o->generation;
+    return false;
+}
+
 static enum verdict_of_rule check_zero(struct walk *w)
 {
-    if (!w->o->caps.knows_zero)
+    if (!w->o->caps.knows_zero && !was_said(w, "ScaleToZeroUnsupported"))
         return walk_say(w, RULE_HOLD, "ScaleToZeroUnknown",
                         "spec.predictor.minReplicas: whether the server lets an autoscaler go to 0 is being asked; until then 1 stays");
     return walk_stall(w, RULE_HOLD, "ScaleToZeroUnsupported",
@@ -159,7 +177,7 @@ enum verdict_of_rule rule_scaling(struct walk *w)
 
     if (scaling_is_unmade(w))
         return lacks(w, "KedaMissing", "autoScaling.keda", CAP_KEDA, "what runs stays as it is");
-    if (p->autoscaled && !p->keda && !p->min_replicas && !walk_has(w, CAP_SCALE_TO_ZERO))
+    if (p->autoscaled && !p->keda && !p->min_replicas && !may_go_to_zero(w))
         return check_zero(w);
     if (p->vertical && !walk_has(w, CAP_VPA))
         return lacks(w, "VerticalPodAutoscalerMissing", "verticalScaling", CAP_VPA, "sizes stay as they are");

@@ -171,6 +171,13 @@ static void do_lacks(struct stage *s, const char *arg)
     set_offer(s, arg, false);
 }
 
+/* A start of the operator: to be asked again. */
+static void do_unlearn(struct stage *s, const char *arg)
+{
+    set_offer(s, arg, false);
+    s->caps.knows_zero = false;
+}
+
 static void do_ready(struct stage *s, const char *arg)
 {
     s->rec[CHILD_DEPLOYMENT].ready = atoi(arg);
@@ -342,7 +349,7 @@ static const struct word {
     { "end", do_end },       { "cordon", do_cordon },     { "uncordon", do_uncordon }, { "zones", do_zones },
     { "stuck", do_stuck },   { "late", do_late },         { "revisions", do_revisions },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
-    { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks },
+    { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks }, { "unlearn", do_unlearn },
     { "nodes", do_nodes },   { "devices", do_devices },   { "serving", do_serving },
     { "canary", do_canary }, { "image", do_image },
 };
