@@ -62,18 +62,19 @@ struct pod {
     char node[64]; /* as host_name_copy makes it (cache/host.h) */
     int32_t restarts;
     int32_t exit_code; /* of the container that failed; 0: none did */
+    uint32_t image_hash; /* of a Redis pod: image_hash_of its server's image; 0: has none */
     int32_t priority;
     uint32_t device;   /* demand_id of the first kind of devices that it asks for; 0: none ... */
     int32_t n_devices; /* ... and how many it holds: 0 once it has ended */
-    bool of_redis;
-    bool serves; /* of the predictor: a model, no placeholder */
-    bool on_trial; /* ... of its canary; revision is its LABEL_REVISION then */
-    bool ready;
-    bool running; /* phase Running */
-    bool deleting;
-    bool disrupted; /* condition DisruptionTarget: evicted, preempted, or its node is going */
-    bool stopped;   /* the kubelet says that none of its containers runs */
-    bool is_stale;
+    bool of_redis : 1;
+    bool serves : 1; /* of the predictor: a model, no placeholder */
+    bool on_trial : 1; /* ... of its canary; revision is its LABEL_REVISION then */
+    bool ready : 1;
+    bool running : 1; /* phase Running */
+    bool deleting : 1;
+    bool disrupted : 1; /* condition DisruptionTarget: evicted, preempted, or its node is going */
+    bool stopped : 1;   /* the kubelet says that none of its containers runs */
+    bool is_stale : 1;
     int64_t created_ms; /* since 1970 */
     int64_t unschedulable_ms; /* since 1970: since when no node takes it; 0: it has one, or nobody has looked yet */
     /* what follows the last '-' of controller-revision-hash, or pod-template-hash; "": has none */
@@ -101,6 +102,7 @@ struct claim {
 /* Draws out; obj must have metadata.name and metadata.uid: false otherwise. */
 bool record_from(enum child child, const cJSON *obj, struct record *out) MUST_USE;
 bool pod_from(const cJSON *obj, struct pod *out) MUST_USE; /* pod_done afterwards */
+uint32_t image_hash_of(const char *image); /* never 0 */
 void pod_done(struct pod *p);
 void pod_copy(const struct pod *from, struct pod *to); /* the same */
 bool claim_from(const cJSON *obj, struct claim *out) MUST_USE; /* claim_done afterwards */

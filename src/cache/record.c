@@ -333,6 +333,21 @@ static void read_devices(const cJSON *obj, struct pod *out)
         }
 }
 
+uint32_t image_hash_of(const char *image)
+{
+    return (uint32_t)str_hash(0, image, strlen(image)) | 1;
+}
+
+static uint32_t server_image(const cJSON *pod)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_at(pod, "spec.containers"))
+        if (str_eq(json_get_str(c, "name"), "redis") && json_get_str(c, "image"))
+            return image_hash_of(json_get_str(c, "image"));
+    return 0;
+}
+
 bool pod_from(const cJSON *obj, struct pod *out)
 {
     const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
@@ -347,6 +362,7 @@ bool pod_from(const cJSON *obj, struct pod *out)
     host_name_copy(out->node, json_get_str(obj, "spec.nodeName"));
     out->of_redis = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "redis");
     out->serves = str_eq(cJSON_GetStringValue(json_member(labels, "app.kubernetes.io/component")), "predictor");
+    out->image_hash = out->of_redis ? server_image(obj) : 0;
     out->created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp"));
     copy_revision(out->revision, cJSON_GetStringValue(json_member(labels, "controller-revision-hash")));
     if (!out->revision[0])
@@ -407,7 +423,7 @@ bool record_differs(const struct record *a, const struct record *b)
 bool pod_differs(const struct pod *a, const struct pod *b)
 {
     return strcmp(a->uid, b->uid) != 0 || strcmp(a->ip, b->ip) != 0 || strcmp(a->node, b->node) != 0 ||
-           a->restarts != b->restarts || a->of_redis != b->of_redis || a->ready != b->ready ||
+           a->restarts != b->restarts || a->image_hash != b->image_hash || a->of_redis != b->of_redis || a->ready != b->ready ||
            a->running != b->running || a->deleting != b->deleting || a->serves != b->serves || a->on_trial != b->on_trial ||
            a->unschedulable_ms != b->unschedulable_ms ||
            a->disrupted != b->disrupted || a->stopped != b->stopped || strcmp(a->waiting, b->waiting) != 0 ||

@@ -188,7 +188,7 @@ static void pods_come_and_go(void **state)
         AUTO_FREE char *text =
             xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a-redis-%d\",\"uid\":\"p%d\",\"labels\":"
                       "{\"app.kubernetes.io/instance\":\"a\",\"app.kubernetes.io/component\":\"redis\"}},"
-                      "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"podIP\":\"10.0.0.%d\",\"phase\":\"Running\"}}",
+                      "\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"redis\",\"image\":\"redis:8\"}]},\"status\":{\"podIP\":\"10.0.0.%d\",\"phase\":\"Running\"}}",
                       i, i, i);
         cJSON *obj = parse(text);
 
@@ -199,6 +199,7 @@ static void pods_come_and_go(void **state)
     }
     assert_int_equal(cache_get(f->cache, "ns/a")->n_pods, 10);
     assert_true(cache_get(f->cache, "ns/a")->pods[0].of_redis);
+    assert_int_equal(cache_get(f->cache, "ns/a")->pods[0].image_hash, image_hash_of("redis:8"));
     cache_list_start(f->cache, "Pod", NULL);
     cache_listed(f->cache, "Pod", NULL);
     assert_null(cache_get(f->cache, "ns/a"));
