@@ -16,6 +16,9 @@
 /* ERR_INVALID with the text in the message. */
 int quantity_parse(const char *text, int64_t *milli, struct err *e) MUST_USE;
 
+/* A part of a byte counts as one; 0: no text, no quantity, not above zero, or too large. */
+int64_t quantity_bytes(const char *text);
+
 /* The canonical text the API server would store; the form (binary or decimal) of text is kept.
  * out holds at least 32 bytes. */
 int quantity_canonical(const char *text, char *out, struct err *e) MUST_USE;

@@ -34,14 +34,6 @@ static int32_t get_i32(const cJSON *obj, const char *path, int32_t fallback)
     return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : fallback;
 }
 
-static int64_t claim_bytes(const cJSON *claim, const char *path)
-{
-    const char *text = json_get_str(claim, path);
-    int64_t milli;
-
-    return text && quantity_parse(text, &milli, NULL) == 0 && milli > 0 ? (milli + 999) / 1000 : 0;
-}
-
 static const cJSON *controller(const cJSON *obj)
 {
     const cJSON *ref;
@@ -196,7 +188,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
     if (child == CHILD_REDIS_STATEFULSET && out->observed_generation == out->generation)
         copy_revision(out->update_revision, json_get_str(obj, "status.updateRevision"));
     if (child == CHILD_REDIS_STATEFULSET)
-        out->claim_bytes = claim_bytes(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0), "spec.resources.requests.storage");
+        out->claim_bytes = quantity_bytes(json_get_str(cJSON_GetArrayItem(json_at(obj, "spec.volumeClaimTemplates"), 0),
+                                                       "spec.resources.requests.storage"));
     read_backup(child, obj, out);
     if (child == CHILD_DEPLOYMENT)
         read_deployment(obj, out);
@@ -460,8 +453,8 @@ bool claim_from(const cJSON *obj, struct claim *out)
     const char *name = json_get_str(obj, "metadata.name"), *uid = json_get_str(obj, "metadata.uid");
     const char *removed = cJSON_GetStringValue(json_member(json_at(obj, "metadata.annotations"), CLAIM_REMOVED));
 
-    *out = (struct claim){ .requested = claim_bytes(obj, "spec.resources.requests.storage"),
-                           .capacity = claim_bytes(obj, "status.capacity.storage"),
+    *out = (struct claim){ .requested = quantity_bytes(json_get_str(obj, "spec.resources.requests.storage")),
+                           .capacity = quantity_bytes(json_get_str(obj, "status.capacity.storage")),
                            .created_ms = str_rfc3339_ms(json_get_str(obj, "metadata.creationTimestamp")),
                            .removed_ms = removed ? str_rfc3339_ms(removed) : 0,
                            .waits_ms = resize_waits_ms(obj),

@@ -153,6 +153,15 @@ int quantity_parse(const char *text, int64_t *milli, struct err *e)
     return 0;
 }
 
+int64_t quantity_bytes(const char *text)
+{
+    int64_t milli;
+
+    if (!text || quantity_parse(text, &milli, NULL) < 0 || milli <= 0)
+        return 0;
+    return milli / 1000 + (milli % 1000 > 0);
+}
+
 static void print_binary(int64_t v, char *out)
 {
     static const char *const names[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };

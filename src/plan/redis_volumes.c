@@ -174,12 +174,10 @@ enum verdict_of_rule rule_redis_volumes(struct walk *w)
 {
     const struct isvc_redis *redis = &w->o->svc->redis;
     struct volumes v = { .w = w, .size = json_get_str(redis->spec, "storage.size") };
-    int64_t milli = 0;
 
-    if (!w->p->redis.wanted || !redis->present || !w->p->redis.bootstrapped || redis->ephemeral || !v.size ||
-        quantity_parse(v.size, &milli, NULL) < 0 || milli <= 0)
+    v.want = quantity_bytes(v.size);
+    if (!w->p->redis.wanted || !redis->present || !w->p->redis.bootstrapped || redis->ephemeral || !v.want)
         return RULE_PASS;
-    v.want = (milli + 999) / 1000;
     for (size_t i = 0; i < w->o->n_claims; i++)
         look_at(&v, &w->o->claims[i]);
     renew_set(&v);

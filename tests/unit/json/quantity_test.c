@@ -83,12 +83,25 @@ static void equal_by_amount(void **state)
     assert_false(quantity_equal("x", "x"));
 }
 
+static void whole_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(quantity_bytes("1Gi"), 1 << 30);
+    assert_int_equal(quantity_bytes("1500m"), 2);
+    assert_int_equal(quantity_bytes("9223372036854775807m"), INT64_MAX / 1000 + 1);
+    assert_int_equal(quantity_bytes("1Ei"), 0);
+    assert_int_equal(quantity_bytes("-1Gi"), 0);
+    assert_int_equal(quantity_bytes("much"), 0);
+    assert_int_equal(quantity_bytes(NULL), 0);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 1];
+    struct CMUnitTest tests[COUNT(rows) + 2];
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, NULL, (void *)&rows[i] };
     tests[COUNT(rows)] = (struct CMUnitTest)cmocka_unit_test(equal_by_amount);
+    tests[COUNT(rows) + 1] = (struct CMUnitTest)cmocka_unit_test(whole_bytes);
     return cmocka_run_group_tests_name("quantity", tests, NULL, NULL);
 }
