@@ -81,12 +81,21 @@ static void tell_snapshots(struct walk *w)
     commands_done(&cmds);
 }
 
+/* The status tells of the newest one alone, and a scheduled one may have been done since: its Job is still there. */
+static bool is_saved(const struct walk *w, const char *word)
+{
+    const struct record *job = w->o->child[CHILD_BACKUP_JOB];
+
+    return is_for(w->p->redis.backup.last_path, word) ||
+           (job && record_is_ours(job, w->o->uid) && job->job_complete && is_for(job->mark, word));
+}
+
 enum verdict_of_rule walk_save_first(struct walk *w, const char *word)
 {
     const struct backup_state *b = &w->p->redis.backup;
     const struct isvc_redis *want = &w->o->svc->redis;
 
-    if (want->backup.present && !is_for(b->last_path, word)) {
+    if (want->backup.present && !is_saved(w, word)) {
         snprintf(w->backup_word, sizeof(w->backup_word), "%s", word);
         return walk_say(w, RULE_HOLD, "RedisBackupFirst", "a backup is taken before nodes go%s%.180s", b->error[0] ? ": " : "", b->error);
     }
