@@ -130,6 +130,8 @@ static void there_and_back(void **state)
 /* Of the complete ones the newest stay; what is only half there never counts, and never pushes another out. */
 static void keeps_the_newest(void **state)
 {
+    char when[32];
+
     (void)state;
     if (!shard_find(&shard, NULL)) {
         skip();
@@ -143,6 +145,11 @@ static void keeps_the_newest(void **state)
         shard_sh(&shard, "cd %s/backups && mkdir -p half && touch half/shard-0.rdb", shard.dir);
     }
     assert_string_equal(shard_sh(&shard, "ls -A %s/backups | tr '\\n' ' '", shard.dir), "b c half ");
+    /* made again by the same name, as by a second pod of its Job: it is there, and is left as it is */
+    shard_sh(&shard, "stat -c %%Y %s/backups/c/backup.txt", shard.dir);
+    snprintf(when, sizeof(when), "%.30s", shard.out);
+    save(&shard, "c", "2");
+    assert_string_equal(shard_sh(&shard, "stat -c %%Y %s/backups/c/backup.txt", shard.dir), when);
     /* a node stands still: nothing complete comes of it, and nothing half stays */
     kill(shard.pid[2], SIGSTOP);
     shard_sh(&shard, "timeout 60 %s backup --seed 127.0.0.1:%d --dir %s/backups --name d 2>&1; echo rc=$?", entry_program(), shard.port[0], shard.dir);
