@@ -195,11 +195,6 @@ static int store_special(struct slice key, struct slice value, struct node_view 
     }
     if (slice_is(key, "master_link_down_since_seconds"))
         return slice_int(value, -1, INT64_MAX / 1000, &v->link_down_s) ? 0 : err_set(e, ERR_INVALID, "link down since");
-    /* an unsigned difference, which an idle server of Redis 8 may show as just below 2^64 */
-    if (slice_is(key, "used_memory_dataset") && !slice_int(value, 0, INT64_MAX, &v->dataset_bytes)) {
-        v->dataset_bytes = 0;
-        return 0;
-    }
     if (is_numbered(key, "db"))
         return add_keys(value, &s->keys, e);
     if (is_numbered(key, "slave") && s->n_links < VIEW_LINKS_MAX)
