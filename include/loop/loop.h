@@ -24,8 +24,6 @@ void loop_stop(struct loop *l);
 int64_t loop_now_ms(void);   /* monotonic: for everything that waits or expires */
 int64_t loop_now_us(void);   /* the same, finer: for latencies */
 int64_t loop_wall_ms(void);  /* since 1970: only for timestamps that people or objects carry */
-/* RFC 3339 UTC of a wall time: "2026-01-02T03:04:05Z", with 6 decimals when micro. out: 32 bytes. */
-void loop_rfc3339(int64_t wall_ms, int micro, char *out);
 
 /* A timer is off until set; setting again moves it. Fires once. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);

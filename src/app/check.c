@@ -98,7 +98,7 @@ static void paint(struct check *c, const char *text)
 {
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     fputs(c->painted ? "\033[H" : "\033[2J\033[H", stdout);
     c->painted = true;
     printf("%s, every %d s, Ctrl-C ends\033[K\n\033[K\n", now, c->o.watch_s);

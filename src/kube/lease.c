@@ -115,7 +115,7 @@ static void write_record(struct lease *l, enum lease_act act)
     AUTO_JSON cJSON *obj = NULL;
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 1, now);
+    str_rfc3339(loop_wall_ms(), true, now);
     obj = lease_object(l->live, act, l->ns, l->name, &l->state, now);
     l->sent_ms = loop_now_ms();
     l->call = kube_send(l->kube,
@@ -251,7 +251,7 @@ static void give_back(struct lease *l)
     AUTO_JSON cJSON *obj = NULL;
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 1, now);
+    str_rfc3339(loop_wall_ms(), true, now);
     obj = lease_object_released(l->live, now);
     l->call = kube_send(l->kube,
                         &(struct kube_request){ .lane = KUBE_LANE_LEASE,

@@ -103,20 +103,6 @@ int64_t loop_wall_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
-void loop_rfc3339(int64_t wall_ms, int micro, char *out)
-{
-    time_t s = (time_t)(wall_ms / 1000);
-    int ms = (int)(wall_ms % 1000);
-    struct tm tm;
-    size_t n;
-
-    gmtime_r(&s, &tm);
-    n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (micro)
-        n += (size_t)snprintf(out + n, 32 - n, ".%03d000", ms);
-    snprintf(out + n, 32 - n, "Z");
-}
-
 static void timer_fired(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *t = arg;

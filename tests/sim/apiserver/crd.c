@@ -16,7 +16,7 @@ static void add_condition(cJSON *status, const char *type, const char *reason, c
     cJSON *c = json_push_obj(json_arr(status, "conditions"));
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     json_str(c, "type", type);
     json_str(c, "status", "True");
     json_str(c, "lastTransitionTime", now);

@@ -52,7 +52,7 @@ static void mark(cJSON *next, const struct resource *res, int64_t grace_s)
     cJSON *meta = json_obj(next, "metadata");
     char when[32];
 
-    loop_rfc3339(loop_wall_ms() + grace_s * 1000, 0, when);
+    str_rfc3339(loop_wall_ms() + grace_s * 1000, false, when);
     if (!json_member(meta, "deletionTimestamp") || grace_s < json_get_int(meta, "deletionGracePeriodSeconds", 0)) {
         if (!json_member(meta, "deletionTimestamp") && (res->flags & KIND_GENERATION))
             json_int(meta, "generation", json_get_int(meta, "generation", 0) + 1);

@@ -77,7 +77,7 @@ static int charge(struct request *q, struct object *budget, struct refusal *r)
         return refuse_eviction(budget->tree, r, false);
     if (request_is_dry(q))
         return 0;
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     next = json_dup(budget->tree);
     status = json_obj(next, "status");
     json_int(status, "disruptionsAllowed", allowed - 1);

@@ -92,7 +92,7 @@ static void entry_touch(cJSON *entry)
 {
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     json_str(entry, "time", now);
 }
 

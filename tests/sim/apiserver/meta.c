@@ -105,7 +105,7 @@ void meta_create(struct write *w)
     for (size_t i = 0; i < COUNT(not_yours); i++)
         json_del(meta, not_yours[i]);
     uid_new(uid);
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     json_str(meta, "uid", uid);
     json_str(meta, "creationTimestamp", now);
     generate_name(meta);

@@ -35,7 +35,7 @@ static void set_scheduled(cJSON *pod)
             break;
     if (!c)
         c = json_push_obj(list);
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     json_str(c, "type", "PodScheduled");
     json_str(c, "status", "True");
     json_put(c, "lastProbeTime", cJSON_CreateNull());
@@ -114,7 +114,7 @@ static void token_serve(struct request *q)
         return;
     }
     seconds = json_get_int(body, "spec.expirationSeconds", 3600);
-    loop_rfc3339(loop_wall_ms() + seconds * 1000, 0, when);
+    str_rfc3339(loop_wall_ms() + seconds * 1000, false, when);
     json_str(body, "kind", "TokenRequest");
     json_str(body, "apiVersion", "authentication.k8s.io/v1");
     status = json_obj(body, "status");

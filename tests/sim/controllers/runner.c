@@ -218,7 +218,7 @@ static bool take_deleted(struct runner *r, const struct call *call, const cJSON 
 
     if (json_get_str(body, "metadata.deletionTimestamp"))
         return put(r, call->kind, body, SCENE_REPLY);
-    loop_rfc3339(loop_wall_ms(), 0, now);
+    str_rfc3339(loop_wall_ms(), false, now);
     scene_mark_deleting(r->scene, call->kind, call->key, json_get_str(call->body, "preconditions.uid"), now);
     return true;
 }

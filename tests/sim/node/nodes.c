@@ -174,7 +174,7 @@ static void lease_send(struct machine *m)
     AUTO_JSON cJSON *o = json_new_obj();
     char now[32];
 
-    loop_rfc3339(loop_wall_ms(), 1, now);
+    str_rfc3339(loop_wall_ms(), true, now);
     json_str(o, "apiVersion", "coordination.k8s.io/v1");
     json_str(o, "kind", "Lease");
     json_str(json_obj(o, "metadata"), "name", m->node.name);

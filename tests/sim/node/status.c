@@ -10,7 +10,7 @@ void status_time(cJSON *obj, const char *key, int64_t wall_ms)
 
     if (!wall_ms)
         return;
-    loop_rfc3339(wall_ms, 0, text);
+    str_rfc3339(wall_ms, false, text);
     json_str(obj, key, text);
 }
 

@@ -71,6 +71,20 @@ static void numbers_are_whole(void **state)
     assert_false(str_to_int("99999999999999999999", 0, INT64_MAX, &v));
 }
 
+static void times_are_rfc3339(void **state)
+{
+    char out[32];
+
+    (void)state;
+    str_rfc3339(0, false, out);
+    assert_string_equal(out, "1970-01-01T00:00:00Z");
+    str_rfc3339(1767323045678, true, out);
+    assert_string_equal(out, "2026-01-02T03:04:05.678000Z");
+    assert_int_equal(str_rfc3339_ms(out), 1767323045000);
+    assert_int_equal(str_rfc3339_ms("2026-01-02"), -1);
+    assert_int_equal(str_rfc3339_ms(NULL), -1);
+}
+
 static void log_takes_text_and_numbers(void **state)
 {
     (void)state;
@@ -84,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(err_carries_kind_and_context), cmocka_unit_test(buf_keeps_its_maximum),
         cmocka_unit_test(map_keeps_order_and_survives_removal), cmocka_unit_test(numbers_are_whole),
+        cmocka_unit_test(times_are_rfc3339),
         cmocka_unit_test(log_takes_text_and_numbers),
     };
 

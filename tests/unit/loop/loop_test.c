@@ -116,15 +116,9 @@ static void a_descriptor_is_heard(void **state)
     assert_string_equal(t->seen, "s");
 }
 
-static void times_have_the_form_of_rfc3339(void **state)
+static void the_clock_goes(void **state)
 {
-    char out[32];
-
     (void)state;
-    loop_rfc3339(0, 0, out);
-    assert_string_equal(out, "1970-01-01T00:00:00Z");
-    loop_rfc3339(1767323045678, 1, out);
-    assert_string_equal(out, "2026-01-02T03:04:05.678000Z");
     assert_true(loop_now_ms() > 0);
     assert_true(loop_wall_ms() > 1700000000000);
 }
@@ -136,7 +130,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_timer_can_be_moved_and_switched_off, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signal_is_an_event, setup, teardown),
         cmocka_unit_test_setup_teardown(a_descriptor_is_heard, setup, teardown),
-        cmocka_unit_test(times_have_the_form_of_rfc3339),
+        cmocka_unit_test(the_clock_goes),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
