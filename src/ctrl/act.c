@@ -57,13 +57,9 @@ static void step_redis(struct pass *p)
     const struct commands *cmds = &p->plan.redis.commands;
     size_t n = p->o.redis.expected.n_members;
     struct access a;
-    struct err e;
 
-    if (!ctrl_may_write(p->c)) {
-        err_set(&e, ERR_RETRY, "not the leader any more: nothing is sent to Redis");
-        pass_end(p, &e, -1);
+    if (!pass_leads(p))
         return;
-    }
     access_init(p, &a);
     for (size_t i = 0; i < cmds->n; i++)
         metric_inc(p->c->m.redis_commands);

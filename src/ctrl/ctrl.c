@@ -34,12 +34,13 @@ static void on_lease(void *arg, bool held)
 
     log_info(held ? "leading" : "not leading: nothing is written until the Lease is ours again",
              F("identity", c->cfg.identity));
-    if (!held) /* what waits for a connection must not leave any more */
-        kube_abort_writes(c->kube, "the Lease was lost");
-    else
+    if (held) {
         tracks_doubt(c);
-    if (held) /* a follower looked at nothing */
-        ctrl_look_at_all(c);
+        ctrl_look_at_all(c); /* a follower looked at nothing */
+    } else { /* what waits for a connection must not leave any more */
+        kube_abort_writes(c->kube, "the Lease was lost");
+        passes_leave_redis(c);
+    }
     ctrl_wake(c);
 }
 

@@ -141,11 +141,8 @@ void move_slots(struct pass *p)
                                   .node_timeout_ms = p->o.redis.expected.node_timeout_ms };
     struct err e;
 
-    if (!ctrl_may_write(p->c)) {
-        err_set(&e, ERR_RETRY, "not the leader any more: no slot is moved");
-        pass_end(p, &e, -1);
+    if (!pass_leads(p))
         return;
-    }
     if (!limits.pace.keys)
         limits.pace = pace_start(ENGINE_LEGACY);
     n_masters = list_masters(p, masters, at);
@@ -178,13 +175,9 @@ void move_functions(struct pass *p)
     AUTO_FREE struct redis_target *to = xcalloc(r->n_moves, sizeof(*to));
     struct redis_target from = p->targets[r->moves[0].source];
     struct access a;
-    struct err e;
 
-    if (!ctrl_may_write(p->c)) {
-        err_set(&e, ERR_RETRY, "not the leader any more: nothing is sent to Redis");
-        pass_end(p, &e, -1);
+    if (!pass_leads(p))
         return;
-    }
     for (size_t i = 0; i < r->n_moves; i++)
         to[i] = p->targets[r->moves[i].target];
     metric_inc(p->c->m.redis_commands);

@@ -37,18 +37,46 @@ static void free_pass(struct pass *p)
     free(p);
 }
 
-void pass_write(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply)
+bool pass_leads(struct pass *p)
 {
     struct err e;
 
-    if (!ctrl_may_write(p->c)) {
-        err_set(&e, ERR_RETRY, "not the leader any more: nothing is written");
-        pass_end(p, &e, -1);
+    if (ctrl_may_write(p->c))
+        return true;
+    err_set(&e, ERR_RETRY, "not the leader any more: nothing is changed");
+    pass_end(p, &e, -1);
+    return false;
+}
+
+void pass_write(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply)
+{
+    if (!pass_leads(p))
         return;
-    }
     p->n_writes++;
     metric_inc(p->c->m.writes);
     pass_send(p, req, on_reply);
+}
+
+static void leave_redis(struct pass *p)
+{
+    redis_apply_cancel(TAKE(p->apply));
+    redis_move_cancel(TAKE(p->move));
+    redis_functions_cancel(TAKE(p->functions));
+}
+
+void passes_leave_redis(struct ctrl *c)
+{
+    struct pass *p, *next;
+    struct err e;
+
+    (void)err_set(&e, ERR_RETRY, "not the leader any more: Redis is told nothing more");
+    for (p = LIST_FIRST(&c->passes); p; p = next) {
+        next = LIST_NEXT(p, link);
+        if (!p->apply && !p->move && !p->functions)
+            continue;
+        leave_redis(p);
+        pass_end(p, &e, -1);
+    }
 }
 
 void passes_cancel(struct ctrl *c)
@@ -58,10 +86,8 @@ void passes_cancel(struct ctrl *c)
     while ((p = LIST_FIRST(&c->passes)) != NULL) {
         kube_cancel(p->call);
         redis_probe_cancel(p->probe);
-        redis_apply_cancel(p->apply);
-        redis_move_cancel(p->move);
-        redis_functions_cancel(p->functions);
         redis_config_cancel(p->config);
+        leave_redis(p);
         free_pass(p);
         c->n_passes--;
     }

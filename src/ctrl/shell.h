@@ -209,6 +209,11 @@ struct pass {
 void pass_send(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply);
 /* The same for a write: without the lease the pass ends instead. */
 void pass_write(struct pass *p, const struct kube_request *req, pass_reply_fn *on_reply);
+/* False: without the lease the pass has ended. Asked before anything is changed. */
+bool pass_leads(struct pass *p);
+/* The lease is lost: passes that are telling Redis something end at once, as in a crash. Another leader may be deciding
+ * before a large key has moved. */
+void passes_leave_redis(struct ctrl *c);
 /* Gives up all passes, in the middle of whatever they wait for. */
 void passes_cancel(struct ctrl *c);
 void pass_start(struct ctrl *c, const char *key); /* key is parked by the caller */
