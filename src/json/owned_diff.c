@@ -6,11 +6,11 @@
 
 #include "base/str.h"
 #include "json/owned.h"
-#include "json/quantity.h"
 #include "owned_path.h"
 
 struct walk {
     char path[512];
+    const char *in; /* the key of the object whose members are looked at */
     void (*row)(void *arg, const char *path, const cJSON *live, const cJSON *want);
     void *arg;
     size_t n_rows;
@@ -55,19 +55,6 @@ static size_t enter_item(struct walk *w, const cJSON *item, int index)
     return n;
 }
 
-static bool is_same_scalar(const cJSON *live, const cJSON *want)
-{
-    const char *have = cJSON_GetStringValue(live);
-    AUTO_FREE char *text = NULL;
-
-    if (json_equal(live, want))
-        return true;
-    if (!have || !(cJSON_IsString(want) || cJSON_IsNumber(want)))
-        return false;
-    text = cJSON_IsString(want) ? xstrdup(want->valuestring) : json_print(want);
-    return quantity_equal(have, text);
-}
-
 static void diff_whole(struct walk *w, const cJSON *live, const cJSON *want);
 
 static void diff_whole_object(struct walk *w, const cJSON *live, const cJSON *want)
@@ -76,6 +63,7 @@ static void diff_whole_object(struct walk *w, const cJSON *live, const cJSON *wa
         const cJSON *have = json_member(live, v->string);
         size_t n = enter(w, v->string);
 
+        w->in = want->string;
         if (!cJSON_IsNull(v) && have)
             diff_whole(w, have, v);
         else if (!cJSON_IsNull(v) && !path_is_left_out(live, v))
@@ -106,7 +94,7 @@ static void diff_whole(struct walk *w, const cJSON *live, const cJSON *want)
             diff_whole(w, have, v);
             leave(w, n);
         }
-    } else if (!is_same_scalar(live, want)) {
+    } else if (!path_same_scalar(w->in, live, want)) {
         tell(w, live, want);
     }
 }
@@ -137,8 +125,10 @@ static void diff_member(struct walk *w, const cJSON *live, const cJSON *fields, 
 
 static void diff_object(struct walk *w, const cJSON *live, const cJSON *fields, const cJSON *want)
 {
-    for (const cJSON *v = want->child; v; v = v->next)
+    for (const cJSON *v = want->child; v; v = v->next) {
+        w->in = want->string;
         diff_member(w, live, fields, v);
+    }
     for (const cJSON *f = fields->child; f; f = f->next) {
         const cJSON *wanted = str_has_prefix(f->string, "f:") ? json_member(want, f->string + 2) : NULL;
         size_t n;

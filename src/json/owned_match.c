@@ -3,11 +3,11 @@
 
 #include "base/str.h"
 #include "json/owned.h"
-#include "json/quantity.h"
 #include "owned_path.h"
 
 struct walk {
     char path[160];
+    const char *in; /* the key of the object whose members are looked at */
     struct err *why;
 };
 
@@ -38,19 +38,6 @@ static bool leave(struct walk *w, size_t n, bool result)
 {
     w->path[n] = '\0';
     return result;
-}
-
-static bool scalar_equal(const cJSON *live, const cJSON *want)
-{
-    const char *have = cJSON_GetStringValue(live);
-    AUTO_FREE char *text = NULL;
-
-    if (json_equal(live, want))
-        return true;
-    if (!have || !(cJSON_IsString(want) || cJSON_IsNumber(want)))
-        return false;
-    text = cJSON_IsString(want) ? xstrdup(want->valuestring) : json_print(want);
-    return quantity_equal(have, text);
 }
 
 static bool covers(struct walk *w, const cJSON *live, const cJSON *want);
@@ -89,11 +76,14 @@ static bool covers(struct walk *w, const cJSON *live, const cJSON *want)
     if (cJSON_IsArray(live) && cJSON_IsArray(want))
         return covers_array(w, live, want);
     if (!cJSON_IsObject(live) || !cJSON_IsObject(want))
-        return scalar_equal(live, want) || differ(w, "another value");
+        return path_same_scalar(w->in, live, want) || differ(w, "another value");
     for (const cJSON *v = want->child; v; v = v->next) {
         const cJSON *have = json_member(live, v->string);
         size_t n = enter(w, v->string);
-        bool same = cJSON_IsNull(v) || (have ? covers(w, have, v) : path_is_left_out(live, v) || differ(w, "absent"));
+        bool same;
+
+        w->in = want->string;
+        same = cJSON_IsNull(v) || (have ? covers(w, have, v) : path_is_left_out(live, v) || differ(w, "absent"));
 
         if (!leave(w, n, same))
             return false;
@@ -153,9 +143,11 @@ static bool still_wanted(struct walk *w, const cJSON *live, const cJSON *fields,
 
 static bool matches_object(struct walk *w, const cJSON *live, const cJSON *fields, const cJSON *want)
 {
-    for (const cJSON *v = want->child; v; v = v->next)
+    for (const cJSON *v = want->child; v; v = v->next) {
+        w->in = want->string;
         if (!matches_member(w, live, fields, v))
             return false;
+    }
     return still_wanted(w, live, fields, want);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/quantity.h"
 
 bool path_is_leaf(const cJSON *fields)
 {
@@ -126,4 +127,34 @@ const cJSON *elements_live_item(struct elements *owned, const struct element *el
         if (elements_find(owned, item, i) == el)
             return item;
     return NULL;
+}
+
+/* Fields of type Quantity in what we apply; own NULL: every member. */
+static bool is_quantity(const char *in, const char *own)
+{
+    static const struct {
+        const char *in, *own;
+    } places[] = {
+        { "limits", NULL },     { "requests", NULL },    { "overhead", NULL },  { "capacity", NULL },
+        { "minAllowed", NULL }, { "maxAllowed", NULL },  { "target", "value" }, { "target", "averageValue" },
+        { "emptyDir", "sizeLimit" }, { "resourceFieldRef", "divisor" }, { "scaleUp", "tolerance" }, { "scaleDown", "tolerance" },
+    };
+
+    for (size_t i = 0; in && own && i < COUNT(places); i++)
+        if (str_eq(in, places[i].in) && (!places[i].own || str_eq(own, places[i].own)))
+            return true;
+    return false;
+}
+
+bool path_same_scalar(const char *in, const cJSON *live, const cJSON *want)
+{
+    const char *have = cJSON_GetStringValue(live);
+    AUTO_FREE char *text = NULL;
+
+    if (json_equal(live, want))
+        return true;
+    if (!have || !is_quantity(in, want->string) || !(cJSON_IsString(want) || cJSON_IsNumber(want)))
+        return false;
+    text = cJSON_IsString(want) ? xstrdup(want->valuestring) : json_print(want);
+    return quantity_equal(have, text);
 }

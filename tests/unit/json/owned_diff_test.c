@@ -10,16 +10,16 @@
 #include "json/owned.h"
 
 #define FIELDS                                                                                                     \
-    "{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:n\":{},\"f:whole\":{},"                            \
+    "{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:n\":{},\"f:limits\":{},"                            \
     "\"f:items\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:name\":{},\"f:image\":{}},"                            \
     "\"k:{\\\"name\\\":\\\"b\\\"}\":{\".\":{},\"f:name\":{}}}}}"
 #define LIVE                                                                                                       \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"labels\":{\"app\":\"x\",\"o\":\"y\"}}," \
-    "\"spec\":{\"n\":2,\"theirs\":7,\"whole\":{\"cpu\":\"1\",\"apiVersion\":\"v1\"},\"items\":[{\"name\":\"side\"},"        \
+    "\"spec\":{\"n\":2,\"theirs\":7,\"limits\":{\"cpu\":\"1\",\"apiVersion\":\"v1\"},\"items\":[{\"name\":\"side\"},"        \
     "{\"name\":\"b\"},{\"name\":\"a\",\"image\":\"i\",\"pull\":\"Always\"}]}}"
 #define WANT(n, whole, items)                                                                                      \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"x\",\"labels\":{\"app\":\"x\"}},\"spec\":{" n     \
-    "\"whole\":" whole ",\"items\":" items "}}"
+    "\"limits\":" whole ",\"items\":" items "}}"
 #define A "{\"name\":\"a\",\"image\":\"i\"}"
 #define B "{\"name\":\"b\"}"
 
@@ -36,9 +36,9 @@ static const struct row {
     { "as it is, but somebody else's", WANT("\"n\":2,\"theirs\":7,", "{\"cpu\":\"1\"}", "[" A "," B "]"), "spec.theirs 7>7; " },
     { "taken from somebody else", WANT("\"n\":2,\"theirs\":8,", "{\"cpu\":\"1\"}", "[" A "," B "]"), "spec.theirs 7>8; " },
     { "inside what is owned as a whole", WANT("\"n\":2,", "{\"cpu\":\"2\",\"m\":1}", "[" A "," B "]"),
-      "spec.whole.cpu \"1\">\"2\"; spec.whole.m ->1; " },
+      "spec.limits.cpu \"1\">\"2\"; spec.limits.m ->1; " },
     { "what goes inside what is owned as a whole", WANT("\"n\":2,", "{\"m\":1}", "[" A "," B "]"),
-      "spec.whole.m ->1; spec.whole.cpu \"1\">-; " },
+      "spec.limits.m ->1; spec.limits.cpu \"1\">-; " },
     { "items by their name, in any order", WANT("\"n\":2,", "{\"cpu\":\"1\"}", "[" B ",{\"name\":\"a\",\"image\":\"j\"}]"),
       "spec.items[a].image \"i\">\"j\"; " },
     { "an item that goes", WANT("\"n\":2,", "{\"cpu\":\"1\"}", "[" A "]"), "spec.items[b] {\"name\":\"b\"}>-; " },

@@ -10,18 +10,18 @@
 
 #define FIELDS                                                                                                  \
     "{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:replicas\":{},\"f:selector\":{},"              \
-    "\"f:containers\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:name\":{},\"f:image\":{},\"f:cpu\":{},"         \
+    "\"f:containers\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:name\":{},\"f:image\":{},\"f:limits\":{\"f:cpu\":{}},"         \
     "\"f:ports\":{\"k:{\\\"containerPort\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":{\".\":{},\"f:containerPort\":{}}}}}," \
     "\"f:finalizers\":{\"v:\\\"x\\\"\":{}},\"f:list\":{}}}"
 #define DESIRED(replicas, cpu, list)                                                                                \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"n\",\"namespace\":\"d\",\"labels\":{\"app\":\"x\"}},"  \
     "\"spec\":{\"replicas\":" replicas ",\"selector\":{\"m\":{\"app\":\"x\"}},\"containers\":[{\"name\":\"a\","       \
-    "\"image\":\"i\",\"cpu\":" cpu ",\"ports\":[{\"containerPort\":80}]}],\"finalizers\":[\"x\"],\"list\":" list "}}"
+    "\"image\":\"i\",\"limits\":{\"cpu\":" cpu "},\"ports\":[{\"containerPort\":80}]}],\"finalizers\":[\"x\"],\"list\":" list "}}"
 #define LIVE(replicas, cpu, list)                                                                                   \
     "{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"n\",\"namespace\":\"d\",\"uid\":\"u\","           \
     "\"labels\":{\"other\":\"y\",\"app\":\"x\"}},\"spec\":{\"paused\":false,\"replicas\":" replicas ","               \
     "\"selector\":{\"m\":{\"app\":\"x\"}},\"containers\":[{\"name\":\"sidecar\",\"image\":\"s\"},{\"name\":\"a\","     \
-    "\"pull\":\"Always\",\"image\":\"i\",\"cpu\":" cpu ",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"}]}],"   \
+    "\"pull\":\"Always\",\"image\":\"i\",\"limits\":{\"cpu\":" cpu "},\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"}]}],"   \
     "\"finalizers\":[\"foreign\",\"x\"],\"list\":" list "},\"status\":{\"n\":1}}"
 
 static const struct row {
@@ -35,6 +35,13 @@ static const struct row {
     { "an owned value was edited", LIVE("3", "\"1\"", "[1,2]"), DESIRED("2", "\"1\"", "[1,2]"), "spec.replicas", false },
     { "a quantity was normalised", LIVE("2", "\"1\"", "[1,2]"), DESIRED("2", "\"1000m\"", "[1,2]"), NULL, false },
     { "a number became a quantity", LIVE("2", "\"1\"", "[1,2]"), DESIRED("2", "1", "[1,2]"), NULL, false },
+    { "a text is no quantity", LIVE("2", "\"1\"", "[\"1.1\"]"), DESIRED("2", "\"1\"", "[\"1.10\"]"), "spec.list.0: another", false },
+    { "nor is the value of a variable", LIVE("2", "\"1\"", "[{\"name\":\"V\",\"value\":\"1\"}]"),
+      DESIRED("2", "\"1\"", "[{\"name\":\"V\",\"value\":\"1.0\"}]"), "spec.list.0.value: another", false },
+    { "a target's value is one", LIVE("2", "\"1\"", "[{\"target\":{\"value\":\"1\"}}]"),
+      DESIRED("2", "\"1\"", "[{\"target\":{\"value\":\"1000m\"}}]"), NULL, false },
+    { "so is what claims ask for, in an atomic list", LIVE("2", "\"1\"", "[{\"requests\":{\"storage\":\"1Gi\"}}]"),
+      DESIRED("2", "\"1\"", "[{\"requests\":{\"storage\":\"1024Mi\"}}]"), NULL, false },
     { "scalars of a list keep their order", LIVE("2", "\"1\"", "[2,1]"), DESIRED("2", "\"1\"", "[1,2]"), "spec.list.0", false },
     { "objects in an atomic list may have gained defaults", LIVE("2", "\"1\"", "[{\"a\":1,\"apiVersion\":\"v1\"}]"),
       DESIRED("2", "\"1\"", "[{\"a\":1}]"), NULL, false },
@@ -125,7 +132,7 @@ static void projection_is_only_ours(void **state)
     (void)state;
 
     assert_string_equal(text, "{\"metadata\":{\"labels\":{\"app\":\"x\"}},\"spec\":{\"replicas\":2,\"selector\":{\"m\":{\"app\":\"x\"}},"
-                              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"cpu\":\"1\",\"ports\":[{\"containerPort\":80}]}],"
+                              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"limits\":{\"cpu\":\"1\"},\"ports\":[{\"containerPort\":80}]}],"
                               "\"finalizers\":[\"x\"],\"list\":[1,2]}}");
 }
 
