@@ -48,6 +48,9 @@ struct record {
     bool job_complete, job_failed; /* a backup's Job */
     int32_t due_min;           /* CronJob: when the last backup was due, in minutes since 1970 */
     int64_t done_ms;           /* CronJob, Job: when a backup was complete; 0: never */
+    uint8_t route_parents;     /* HTTPRoute: Gateways that it names ... */
+    uint8_t route_accepted;    /* ... that take it as it is ... */
+    uint8_t route_refuser;     /* ... and which one, from 1, is the first that does not: mark says why; 0: none */
     char mark[32];             /* Job: annotation serving.everserve.dev/backup, its name; autoscaler: why it is blind;
                                 * Headroom: why its pods are not made; "" */
     char other_manager[32];    /* the last manager that is not ours and wrote spec: for messages */

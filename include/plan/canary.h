@@ -26,6 +26,9 @@ enum canary_phase {
 
 enum {
     CANARY_REVISION_SIZE = 64,
+    /* while time stands still, its beginning moves on in steps of half the time, within these bounds: each is a write */
+    CANARY_STILL_MIN_MS = 1000,
+    CANARY_STILL_MS = 10000,
     CANARY_LAPSES_MAX = 3, /* so often it may stop being ready before it has failed */
 };
 
@@ -49,6 +52,7 @@ struct canary_seen {
     int32_t restarts;   /* of these, together */
     bool excused;       /* something else may be to blame: an eviction, a node that is not well, a Redis nobody reaches */
     bool blocked;       /* what they need is known to be down: nothing is held against them, and no time counts */
+    bool unasked;       /* no request reaches it: it proves nothing by standing there */
     const char *trouble; /* why its pods cannot run, CamelCase, static; NULL: they may */
     int64_t bake_ms, deadline_ms;
     bool by_hand;

@@ -8,6 +8,7 @@
 #include "cache/host.h"
 #include "json/owned.h"
 #include "json/quantity.h"
+#include "route.h"
 
 static void copy_cut(char *dst, size_t size, const char *src)
 {
@@ -201,6 +202,8 @@ bool record_from(enum child child, const cJSON *obj, struct record *out)
         copy_cut(out->mark, sizeof(out->mark), json_get_str(condition_of(obj, "ReplicaFailure"), "reason"));
     if (child == CHILD_HPA)
         read_autoscaler(obj, out);
+    if (child == CHILD_ROUTE)
+        route_read(obj, out);
     return true;
 }
 
@@ -410,7 +413,8 @@ bool record_differs(const struct record *a, const struct record *b)
            a->deadline_exceeded != b->deadline_exceeded || a->scale_down_disabled != b->scale_down_disabled ||
            a->hpa_limited_by_failure != b->hpa_limited_by_failure || a->hpa_sees != b->hpa_sees ||
            a->credentials != b->credentials || a->revision_no != b->revision_no || strcmp(a->update_revision, b->update_revision) != 0 ||
-           a->claim_bytes != b->claim_bytes;
+           a->claim_bytes != b->claim_bytes || a->route_parents != b->route_parents ||
+           a->route_accepted != b->route_accepted || a->route_refuser != b->route_refuser;
 }
 
 bool pod_differs(const struct pod *a, const struct pod *b)

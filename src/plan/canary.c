@@ -70,6 +70,14 @@ static bool redis_is_unknown(const struct walk *w)
     return w->p->redis.wanted && w->p->redis.state == REDIS_UNKNOWN;
 }
 
+/* No Gateway takes the route, and one says why. */
+static bool is_refused(struct walk *w)
+{
+    const struct record *route = w->o->child[CHILD_ROUTE];
+
+    return w->o->svc->canary.route && walk_has(w, CAP_GATEWAY) && route && route->route_refuser && !route->route_accepted;
+}
+
 static void look(struct walk *w, struct trial *t)
 {
     const struct isvc *s = w->o->svc;
@@ -83,6 +91,7 @@ static void look(struct walk *w, struct trial *t)
                                  .size_is_exact = s->canary.replicas > 0,
                                  .blocked = !walk_crashes_count(w),
                                  .excused = redis_is_unknown(w),
+                                 .unasked = is_refused(w),
                                  .bake_ms = s->canary.bake_s * 1000LL,
                                  .deadline_ms = s->predictor.progress_deadline_s * 1000LL,
                                  .by_hand = s->canary.by_hand,
@@ -195,6 +204,9 @@ static enum verdict_of_rule say(struct walk *w, const struct trial *t)
         return walk_say(w, RULE_HOLD, "CanaryStarting", "revision %s is tried: %d of %d pods ready%s%.140s", s->revision,
                         t->in.ready, s->replicas, trouble[0] ? "; " : "", trouble);
     case CANARY_BAKING:
+        if (t->in.unasked)
+            return walk_say(w, RULE_HOLD, "CanaryBaking", "revision %s is on trial, but no Gateway takes the route to it (%.31s): its "
+                            "time of %d s begins when one does", s->revision, w->o->child[CHILD_ROUTE]->mark, w->o->svc->canary.bake_s);
         return walk_say(w, RULE_HOLD, "CanaryBaking", "revision %s is on trial, ready since %s, for %d s%s", s->revision, since,
                         w->o->svc->canary.bake_s, w->p->canary.apart ? "; its port is another one: it gets no requests" : "");
     case CANARY_WAITING:

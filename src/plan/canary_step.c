@@ -61,6 +61,19 @@ static const char *lapse(struct canary_state *s, const struct canary_seen *in)
     return s->lapses >= CANARY_LAPSES_MAX ? "CanaryUnstable" : NULL;
 }
 
+static int64_t still_ms(const struct canary_seen *in)
+{
+    int64_t half_ms = in->bake_ms / 2;
+
+    return half_ms < CANARY_STILL_MIN_MS ? CANARY_STILL_MIN_MS : half_ms < CANARY_STILL_MS ? half_ms : CANARY_STILL_MS;
+}
+
+static void begin_again(struct canary_state *s, const struct canary_seen *in)
+{
+    if (in->wall_ms - s->since_ms >= still_ms(in))
+        enter(s, s->phase, in);
+}
+
 /* Baking and Waiting: the same is asked of it. */
 static const char *watch(struct canary_state *s, const struct canary_seen *in, struct canary_verdict *out)
 {
@@ -69,6 +82,11 @@ static const char *watch(struct canary_state *s, const struct canary_seen *in, s
     s->restarts = in->restarts; /* fewer: a pod was replaced */
     if (in->ready < s->replicas)
         return lapse(s, in);
+    if (s->phase == CANARY_BAKING && in->unasked) {
+        begin_again(s, in);
+        out->again_ms = still_ms(in);
+        return NULL;
+    }
     if (s->phase == CANARY_BAKING) {
         out->again_ms = left_ms(s, in, in->bake_ms);
         if (out->again_ms > 0)
@@ -84,8 +102,10 @@ static const char *watch(struct canary_state *s, const struct canary_seen *in, s
 static void stand_still(struct canary_state *s, const struct canary_seen *in)
 {
     s->restarts = in->restarts;
-    if (s->phase != CANARY_PROMOTING)
-        enter(s, in->ready < s->replicas ? CANARY_STARTING : s->phase, in);
+    if (s->phase != CANARY_PROMOTING && s->phase != CANARY_STARTING && in->ready < s->replicas)
+        enter(s, CANARY_STARTING, in);
+    else if (s->phase != CANARY_PROMOTING)
+        begin_again(s, in);
 }
 
 static const char *judge(struct canary_state *s, const struct canary_seen *in, struct canary_verdict *out)

@@ -175,6 +175,8 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
         add_canary(&l, o, p);
     add_drain(&l, o, p);
     add_replacing(&l, o, p);
+    if (flips(o, next, "CanaryRouted", "False") && str_eq(reason_of(next, "CanaryRouted"), "RouteRefused"))
+        add(&l, true, "RouteRefused", "Rollout", "a Gateway does not take the HTTPRoute: condition CanaryRouted says which, and why");
     if (flips(o, next, "Placeable", "False"))
         add(&l, true, "FitsNoNode", "Rollout", p->fits_nowhere);
     if (flips(o, next, "RedisCertificateValid", "False"))

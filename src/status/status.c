@@ -100,20 +100,43 @@ static void put_rollout(const struct observed *o, const struct plan *p, cJSON *s
     put_revision(out, "failedRevision", r->failed);
 }
 
+static void say_refused(const struct observed *o, const struct record *route, char *out, size_t size)
+{
+    const cJSON *ref = cJSON_GetArrayItem(json_member(o->svc->canary.route, "parentRefs"), route->route_refuser - 1);
+    const char *ns = json_get_str(ref, "namespace"), *name = json_get_str(ref, "name");
+
+    snprintf(out, size, "Gateway %.63s/%.63s does not take HTTPRoute %.63s as it is: %.31s%s", ns ? ns : o->ns, name ? name : "?",
+             o->name, route->mark, route->route_accepted ? "; others do" : "");
+}
+
+/* Nobody but the Gateways knows whether the weights count. */
 static void put_route(const struct observed *o, const struct plan *p, cJSON *status)
 {
-    bool there = o->caps.gateway;
-    char text[200];
+    const struct record *route = o->child[CHILD_ROUTE];
+    struct condition c = { .type = "CanaryRouted", .reason = "NotInstalled" };
+    char text[300];
 
     if (!o->svc || !o->svc->canary.route)
         return;
-    if (there && p->canary.weight)
-        snprintf(text, sizeof(text), "%d of a hundred requests are for the canary", p->canary.weight);
-    else if (there)
-        snprintf(text, sizeof(text), "every request is for what serves");
-    else
+    c.message = text;
+    if (!o->caps.gateway) {
         snprintf(text, sizeof(text), "%s is not installed: each pod gets its share of the requests", capability_name(CAP_GATEWAY));
-    put_condition(o, status, &(struct condition){ "CanaryRouted", there, false, there ? "Routed" : "NotInstalled", text });
+    } else if (route && route->route_refuser) {
+        c.reason = "RouteRefused";
+        say_refused(o, route, text, sizeof(text));
+    } else if (!route || route->route_accepted < route->route_parents || !route->route_parents) {
+        c.unknown = true;
+        c.reason = "GatewaySilent";
+        snprintf(text, sizeof(text), "not every Gateway that spec.rollout.canary.route names has said that it takes the HTTPRoute");
+    } else {
+        c.value = true;
+        c.reason = "Routed";
+        if (p->canary.weight)
+            snprintf(text, sizeof(text), "%d of a hundred requests are for the canary", p->canary.weight);
+        else
+            snprintf(text, sizeof(text), "every request is for what serves");
+    }
+    put_condition(o, status, &c);
 }
 
 static void put_canary(const struct observed *o, const struct plan *p, cJSON *status)

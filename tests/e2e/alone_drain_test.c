@@ -236,7 +236,7 @@ static void full_nodes(struct e2e *t)
     struct least l = { .wanted = 2 };
 
     offer_npus(t, 2);
-    start_impatient(t);
+    operator_ready(t, operator_start(t, NULL)); /* nothing is waited for: it can be added up */
     bring_up(t, 2, "", ONE_NPU);
     struct kube_watch *watch = watch_ready(t, &l);
     e2e_apply(t, service, 2, "", "v2", ONE_NPU);

@@ -251,6 +251,14 @@ static void route_is(struct e2e *t, int stable, const char *canary)
     e2e_wait_value(t, "httproutes/fraud", "spec.rules.0.backendRefs.1.weight", canary, STEP_S);
 }
 
+/* What a controller of Gateways would write. */
+static void gateway_says(struct e2e *t, const char *accepted, const char *reason)
+{
+    e2e_patch(t, "httproutes/fraud/status",
+              e2e_fmt(t, "{status: {parents: [{parentRef: {name: web}, controllerName: example.com/tests, conditions: [{type: Accepted,"
+                         " status: '%s', reason: %s, message: '', lastTransitionTime: '2026-01-01T00:00:00Z'}]}]}}", accepted, reason));
+}
+
 #define ROUTE ", route: { weight: 20, parentRefs: [{ name: web }], hostnames: [fraud.example.com] }"
 
 static void weighted(struct e2e *t)
@@ -262,7 +270,9 @@ static void weighted(struct e2e *t)
         install_gateway(t);
         anew(t, op);
     }
-    e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "True", NULL, STEP_S);
+    e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "Unknown", "GatewaySilent", STEP_S);
+    gateway_says(t, "False", "NotAllowedByListeners");
+    e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "False", "RouteRefused", STEP_S);
     route_is(t, 100, "null");
     e2e_apply(t, TRIAL, "v2", 3, ROUTE);
     e2e_wait_present(t, "services/fraud-canary", STEP_S);
@@ -272,6 +282,9 @@ static void weighted(struct e2e *t)
     e2e_sleep_ms(t, 1000);
     E2E_CHECK(t, json_get_int(e2e_get(t, "httproutes/fraud"), "metadata.generation", 0) == generation, NULL,
               "the route is written again and again");
+    phase_is(t, "Baking"); /* without a request its time does not go by */
+    gateway_says(t, "True", "Accepted");
+    e2e_wait_condition(t, "inferenceservices/fraud", "CanaryRouted", "True", "Routed", STEP_S);
     is_at_rest(t, "v2");
     e2e_wait_absent(t, "services/fraud-canary", STEP_S);
     route_is(t, 100, "null");

@@ -85,6 +85,9 @@ static const struct row {
     { "without its Redis nothing is held against it", AT(CANARY_STARTING, 900), IN(.ready = 1, .blocked = true, .trouble = "CrashLoop"),
       CANARY_STARTING, NULL, false, 0 },
     { "nor does its time go on", AT(CANARY_BAKING, 900), IN(.ready = 2, .blocked = true, .restarts = 4), CANARY_BAKING, NULL, false, 0 },
+    { "nobody asks it: its time begins again", AT(CANARY_BAKING, 900), IN(.ready = 2, .unasked = true), CANARY_BAKING, NULL, false, 10 },
+    { "a crash counts all the same", AT(CANARY_BAKING, 9), IN(.ready = 2, .unasked = true, .restarts = 9), CANARY_NONE, "CanaryRestarted",
+      false, 0 },
     { "what is promoted goes on without Redis", AT(CANARY_PROMOTING, 9), IN(.ready = 0, .blocked = true), CANARY_PROMOTING, NULL, true, 0 },
     { "no time to bake: ready is enough", AT(CANARY_STARTING, 5), IN(.ready = 2, .bake_ms = 0), CANARY_PROMOTING, NULL, true, 0 },
 };
@@ -149,6 +152,32 @@ static void restarts_are_counted_from_the_bake_on(void **state)
     assert_string_equal(v.failed, "CanaryRestarted");
 }
 
+/* Each change is a write of the status; passes are two a second. */
+static void standing_still_writes_little(void **state)
+{
+    struct canary_seen in = IN(.ready = 2, .blocked = true), in2 = IN(.ready = 2, .unasked = true);
+    struct canary_state s = AT(CANARY_BAKING, 90), s2 = s, was;
+    struct canary_verdict v;
+    int writes = 0;
+    (void)state;
+
+    for (int i = 0; i < 200; i++) {
+        in.wall_ms += 500;
+        in2.wall_ms += 500;
+        was = s;
+        canary_step(&s, &in, &v);
+        writes += !canary_same(&s, &was);
+        was = s2;
+        canary_step(&s2, &in2, &v);
+        writes += !canary_same(&s2, &was);
+    }
+    assert_in_range(writes, 2, 22);
+    in.blocked = false;
+    canary_step(&s, &in, &v);
+    assert_int_equal(s.phase, CANARY_BAKING);
+    assert_in_range(v.again_ms, 90 * S, 100 * S);
+}
+
 static void what_is_written_is_read_again(void **state)
 {
     struct canary_state s = AT(CANARY_WAITING, 7), back;
@@ -193,6 +222,7 @@ int main(void)
     static const struct CMUnitTest more[] = {
         cmocka_unit_test(a_flapping_pod_is_found_out),
         cmocka_unit_test(restarts_are_counted_from_the_bake_on),
+        cmocka_unit_test(standing_still_writes_little),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(what_somebody_edited_is_no_canary),
     };

@@ -217,6 +217,15 @@ static void do_nodes(struct stage *s, const char *arg)
     serving_nodes(&s->serving, arg);
 }
 
+static void do_gateway(struct stage *s, const char *arg)
+{
+    char how[16] = "", why[32] = "";
+
+    sscanf(arg, "%15s %31s", how, why);
+    s->accepted = str_eq(how, "accepts");
+    memcpy(s->refused, why, sizeof(s->refused));
+}
+
 static void do_devices(struct stage *s, const char *arg)
 {
     s->devices = atoi(arg);
@@ -350,7 +359,7 @@ static const struct word {
     { "stuck", do_stuck },   { "late", do_late },         { "revisions", do_revisions },
     { "seen", do_seen },     { "room", do_room },     { "restart", do_restart },   { "crash", do_crash },       { "delete", do_delete }, { "show", do_show },
     { "blind", do_blind },   { "sees", do_sees },         { "offers", do_offers }, { "lacks", do_lacks }, { "unlearn", do_unlearn },
-    { "nodes", do_nodes },   { "devices", do_devices },   { "serving", do_serving },
+    { "nodes", do_nodes },   { "devices", do_devices },   { "gateway", do_gateway }, { "serving", do_serving },
     { "canary", do_canary }, { "image", do_image },
 };
 

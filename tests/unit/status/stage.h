@@ -71,6 +71,8 @@ struct stage {
     struct cache *nodes; /* owned; of the pass that is running */
     struct pod all[W_PODS + TRIAL_PODS_MAX + 1 + SERVING_MAX]; /* lent from pods, and these */
     char blind[32]; /* why the autoscaler cannot read its metrics; "": nothing is said of it */
+    char refused[32]; /* why the Gateway does not take the route; "": it does not say so */
+    bool accepted;    /* it says that it does */
     bool sees;      /* it says that it can */
     struct capabilities caps;
     struct buf out;
@@ -86,6 +88,10 @@ static inline void observe_children(struct stage *s)
         s->o.foreign[c] = s->foreign[c];
     }
     s->rec[CHILD_HPA].hpa_limited_by_failure = s->blind[0];
+    s->rec[CHILD_ROUTE].route_parents = 1;
+    s->rec[CHILD_ROUTE].route_accepted = s->accepted;
+    s->rec[CHILD_ROUTE].route_refuser = s->refused[0] ? 1 : 0;
+    memcpy(s->rec[CHILD_ROUTE].mark, s->refused, sizeof(s->refused));
     s->rec[CHILD_HPA].hpa_sees = s->sees;
     memcpy(s->rec[CHILD_HPA].mark, s->blind, sizeof(s->blind));
 }
