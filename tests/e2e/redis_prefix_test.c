@@ -30,12 +30,12 @@ static const struct row {
     { &operation_form, 0, 6, &redis_86 },
     { &operation_heal, 0, 6, &redis_86 },
     { &operation_roll, 0, 6, &redis_86 },
-    { &operation_shards, 0, 12, &redis_86 },
+    { &operation_shards, 0, 8, &redis_86 },
     { &operation_replicas, 0, 6, &redis_86 },
     { &operation_form, 0, 6, &valkey_91 },
     { &operation_heal, 0, 6, &valkey_91 },
     { &operation_roll, 0, 6, &valkey_91 },
-    { &operation_shards, 0, 12, &valkey_91 },
+    { &operation_shards, 0, 8, &valkey_91 },
     { &operation_replicas, 0, 6, &valkey_91 },
 };
 
