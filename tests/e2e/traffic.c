@@ -34,16 +34,35 @@ struct traffic {
 
 /* --- what the cluster says --- */
 
+static bool is_used(const struct endpoint *e, int64_t now_ms)
+{
+    return e->ready || (e->unready_ms && now_ms - e->unready_ms < TRAFFIC_NEWS_MS);
+}
+
+/* In a long scenario more pods come and go than there is room for: one of those that nothing is sent to any more. */
+static struct endpoint *unused(struct traffic *c)
+{
+    if (c->n < ENDPOINTS_MAX)
+        return &c->list[c->n++];
+    for (size_t i = 0; i < c->n; i++)
+        if (!is_used(&c->list[i], loop_now_ms()))
+            return &c->list[i];
+    return NULL;
+}
+
 static struct endpoint *endpoint_of(struct traffic *c, const char *ip, int port)
 {
+    struct endpoint *e;
+
     for (size_t i = 0; i < c->n; i++)
         if (c->list[i].port == port && str_eq(c->list[i].ip, ip))
             return &c->list[i];
-    if (c->n == ENDPOINTS_MAX)
-        c->n = 0; /* a scenario has not so many */
-    c->list[c->n] = (struct endpoint){ .port = port };
-    snprintf(c->list[c->n].ip, sizeof(c->list[c->n].ip), "%s", ip);
-    return &c->list[c->n++];
+    e = unused(c);
+    if (!e)
+        return NULL;
+    *e = (struct endpoint){ .port = port };
+    snprintf(e->ip, sizeof(e->ip), "%s", ip);
+    return e;
 }
 
 static void set_ready(struct endpoint *e, bool ready)
@@ -81,11 +100,6 @@ static void on_nothing(void *arg)
 }
 
 /* --- what is sent --- */
-
-static bool is_used(const struct endpoint *e, int64_t now_ms)
-{
-    return e->ready || (e->unready_ms && now_ms - e->unready_ms < TRAFFIC_NEWS_MS);
-}
 
 static bool pick(struct traffic *c, unsigned *seed, struct endpoint *out)
 {

@@ -3,10 +3,12 @@
  */
 #include <string.h>
 
+#include "api/child.h"
 #include "e2e/operator.h"
 #include "e2e/traffic.h"
+#include "json/owned.h"
 
-enum { READY_S = 90 };
+enum { READY_S = 90, ABSENT_S = 15, ABSENT_LONG_S = 600, TARGET_PERCENT = 70 };
 
 static void apply(struct e2e *t, int min, const char *tag, const char *more)
 {
@@ -28,7 +30,13 @@ static void wait_pods(struct e2e *t, int n)
 {
     int64_t end_ms = e2e_deadline_ms(READY_S);
 
-    while (json_count(e2e_list(t, "pods")) != n) {
+    for (;;) {
+        const cJSON *list = e2e_get(t, "pods");
+        int there = json_count(json_member(list, "items"));
+
+        e2e_forget(t, list);
+        if (there == n)
+            return;
         E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "not %d pods within %d s", n, READY_S);
         e2e_sleep_ms(t, 200);
     }
@@ -133,28 +141,90 @@ static void operator_replaced(struct e2e *t)
     traffic_end(t, c);
 }
 
-static void scale_to(struct e2e *t, int n)
+/* --- the cluster's autoscaler goes by what the test measures --- */
+
+/* As much as keeps n replicas at their target. */
+static void set_load(struct e2e *t, int n)
 {
-    e2e_patch(t, "deployments/fraud/scale", e2e_fmt(t, "{spec: {replicas: %d}}", n));
-    e2e_wait_value(t, "deployments/fraud", "status.readyReplicas", e2e_fmt(t, "%d", n), READY_S);
+    e2e_apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: sim-metrics}, data: {fraud.cpu: \"total:%d\"}}",
+              n * TARGET_PERCENT);
+}
+
+static void wait_scaled(struct e2e *t, int n)
+{
+    const char *text = e2e_fmt(t, "%d", n);
+
+    e2e_forget(t, e2e_wait_value(t, "deployments/fraud", "spec.replicas", text, READY_S));
+    e2e_forget(t, e2e_wait_value(t, "deployments/fraud", "status.readyReplicas", text, READY_S));
     wait_pods(t, n);
 }
+
+/* What becomes of the Deployment from some moment on. */
+struct number {
+    int64_t replicas, generation;
+    int n_other;
+};
+
+static void on_deployment(void *arg, enum kube_event event, const cJSON *obj)
+{
+    struct number *n = arg;
+    int64_t replicas = json_get_int(obj, "spec.replicas", -1), generation = json_get_int(obj, "metadata.generation", -1);
+
+    if (!n->generation)
+        *n = (struct number){ replicas, generation, 0 };
+    n->n_other += event == KUBE_DELETED || replicas != n->replicas || generation != n->generation;
+}
+
+static void on_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void return_unnoticed(struct e2e *t, int n)
+{
+    static const struct kube_watch_handler handler = { on_deployment, on_nothing, on_nothing, NULL };
+    struct kube_watch_opts o = { e2e_path(t, "deployments"), NULL, NULL };
+    struct number seen = { 0 };
+    struct kube_watch *watch = e2e_watch(t, &o, &handler, &seen);
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_wait_condition(t, "inferenceservices/fraud", "Ready", "True", NULL, READY_S);
+    e2e_wait_value(t, "inferenceservices/fraud", "status.predictor.ready", e2e_fmt(t, "%d", n), READY_S);
+    e2e_sleep_ms(t, 2000);
+    e2e_unwatch(t, watch);
+    E2E_CHECK(t, seen.replicas == n && !seen.n_other, e2e_get(t, "deployments/fraud"),
+              "the operator came back to %d replicas and changed the Deployment", (int)seen.replicas);
+}
+
+static const char autoscaled[] = ", maxReplicas: 6, autoScaling: { behavior: { scaleDown: { stabilizationWindowSeconds: 0 }, "
+                                 "scaleUp: { policies: [{ type: Pods, value: 6, periodSeconds: 1 }] } } }";
 
 static void operator_absent(struct e2e *t)
 {
     struct operator *op = bring_up(t, 2);
+    int turns = 0;
 
-    apply(t, 2, "v1", ", maxReplicas: 6");
-    e2e_wait_present(t, "horizontalpodautoscalers/fraud", READY_S);
+    set_load(t, 2);
+    apply(t, 2, "v1", autoscaled);
+    e2e_wait_condition(t, "inferenceservices/fraud", "ScalingBlind", "False", "MetricsRead", READY_S);
     operator_kill(op);
-    /* from here on the test is the autoscaler: the cluster's own has no metric to go by, and keeps still */
     struct traffic *c = traffic_start(t, "fraud");
-    scale_to(t, 4);
-    scale_to(t, 2);
-    op = operator_start(t, NULL);
-    operator_ready(t, op);
-    e2e_sleep_ms(t, 1000);
+    for (int64_t end_ms = loop_now_ms() + (getenv("E2E_LONG") ? ABSENT_LONG_S : ABSENT_S) * 1000LL; loop_now_ms() < end_ms; turns++) {
+        set_load(t, 5);
+        wait_scaled(t, 5);
+        set_load(t, 2);
+        wait_scaled(t, 2);
+    }
+    set_load(t, 4);
+    wait_scaled(t, 4);
+    return_unnoticed(t, 4);
+    set_load(t, 3);
+    e2e_wait_value(t, "deployments/fraud", "status.readyReplicas", "3", READY_S);
+    E2E_CHECK(t, !owned_has(owned_fields(e2e_get(t, "deployments/fraud"), API_MANAGER), "spec.replicas"), NULL,
+              "the operator wrote the number that the autoscaler chooses");
     traffic_end(t, c);
+    e2e_note(t, "the autoscaler went up and down %d times while no operator was there", turns);
 }
 
 /* Else none of the others says anything. */
@@ -180,7 +250,7 @@ static const struct e2e_test tests[] = {
     { "no request fails when replicas go", scale_down, NEEDS_NODES },
     { "no request fails in a drain of a node", node_drain, NEEDS_NODES },
     { "no request fails while the operator is killed, replaced and restarted", operator_replaced, NEEDS_NODES },
-    { "no request fails while the operator is away and replicas come and go", operator_absent, NEEDS_NODES },
+    { "no request fails while the operator is away and the autoscaler goes up and down", operator_absent, NEEDS_NODES | NEEDS_SIM },
 };
 
 int main(void)
