@@ -125,7 +125,7 @@ static void look_at(struct volumes *v, const struct claim *c)
     if (!pod || c->deleting)
         return;
     if (!is_seated(v, pod)) {
-        if (!is_there(v, pod))
+        if (v->w->p->redis.bootstrapped && !is_there(v, pod))
             look_at_removed(v, c);
         return;
     }
@@ -170,13 +170,15 @@ static enum verdict_of_rule say(const struct volumes *v)
     return walk_say(w, RULE_HOLD, "RedisVolumesGrowing", "volumes grow to %s", v->size);
 }
 
+/* Also before the cluster is formed: the server refuses another template of claims, and with it all else that the
+ * StatefulSet should become. */
 enum verdict_of_rule rule_redis_volumes(struct walk *w)
 {
     const struct isvc_redis *redis = &w->o->svc->redis;
     struct volumes v = { .w = w, .size = json_get_str(redis->spec, "storage.size") };
 
     v.want = quantity_bytes(v.size);
-    if (!w->p->redis.wanted || !redis->present || !w->p->redis.bootstrapped || redis->ephemeral || !v.want)
+    if (!w->p->redis.wanted || !redis->present || redis->ephemeral || !v.want)
         return RULE_PASS;
     for (size_t i = 0; i < w->o->n_claims; i++)
         look_at(&v, &w->o->claims[i]);

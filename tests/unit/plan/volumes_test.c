@@ -130,6 +130,29 @@ static void then_the_set_is_made_anew(void **state)
     assert_true(l->w.leave_redis_set);
 }
 
+/* A size that turns out to be wrong before the cluster could be formed, say. */
+static void also_before_the_cluster_is_formed(void **state)
+{
+    struct lab *l = *state;
+
+    l->plan.redis.bootstrapped = l->plan.redis.judged = false;
+    l->set.claim_bytes = GI;
+    rule_redis_volumes(&l->w);
+    assert_non_null(find(l, ACT_ORPHAN));
+    assert_true(l->w.leave_redis_set);
+}
+
+/* Its pod is to come. */
+static void nothing_has_left_a_cluster_that_is_not_formed(void **state)
+{
+    struct lab *l = *state;
+
+    l->plan.redis.bootstrapped = l->plan.redis.judged = false;
+    add_claim(l, 2, 2 * GI);
+    assert_int_equal(rule_redis_volumes(&l->w), RULE_PASS);
+    assert_int_equal(l->plan.n_actions, 0);
+}
+
 static void not_while_a_pod_is_restarted(void **state)
 {
     struct lab *l = *state;
@@ -255,6 +278,8 @@ int main(void)
         ROW(of_the_right_size_nothing_is_done),
         ROW(claims_grow_before_the_set_is_renewed),
         ROW(then_the_set_is_made_anew),
+        ROW(also_before_the_cluster_is_formed),
+        ROW(nothing_has_left_a_cluster_that_is_not_formed),
         ROW(not_while_a_pod_is_restarted),
         ROW(a_refusal_is_said_and_not_repeated_at_once),
         ROW(what_would_shrink_is_refused),
