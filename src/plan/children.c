@@ -108,6 +108,8 @@ static bool is_left_alone(struct walk *w, enum child c)
         return true; /* TLS and the number of the password are in its template: guessing would roll it */
     if (c == CHILD_MODEL_CLAIM && !json_has(w->o->svc->predictor.spec, "model.storage"))
         return true; /* pods of the version before may read from it; it goes with the resource */
+    if (c == CHILD_BACKUP_CLAIM && (!w->o->svc->redis.backup.storage || w->o->svc->redis.backup.claim_name))
+        return true; /* the backups on it outlive the wish for more, Redis, and the service: it may be a predecessor's */
     if ((c == CHILD_HPA || c == CHILD_SCALEDOBJECT) && must_not_scale_yet(w, c, dep))
         return true;
     if (!child_types[c].of_redis || !w->p->redis.wanted)
@@ -116,8 +118,6 @@ static bool is_left_alone(struct walk *w, enum child c)
         return true;
     if (w->leave_redis_pods && w->o->child[c] && (c == CHILD_REDIS_CONFIGMAP || c == CHILD_REDIS_STATEFULSET))
         return true;
-    if (c == CHILD_BACKUP_CLAIM && (!w->o->svc->redis.backup.storage || w->o->svc->redis.backup.claim_name))
-        return true; /* the backups on it outlive the wish for more */
     if (c == CHILD_BACKUP_JOB && w->o->child[c] && w->in.redis_backup)
         return true; /* a Job cannot change */
     if (!w->o->svc->redis.present)

@@ -210,6 +210,17 @@ static void a_foreign_object_is_left_alone(void **state)
     assert_string_equal(w->plan.reason, "ChildConflict");
 }
 
+/* The claim has no owner: it may be what is left of a service of that name that had Redis. */
+static void backups_outlive_redis_and_the_service(void **state)
+{
+    struct world *w = *state;
+
+    settle(w);
+    exists(w, CHILD_BACKUP_CLAIM, 1)->owner_uid[0] = '\0';
+    step(w);
+    assert_int_equal(w->plan.n_actions, 0);
+}
+
 static void a_predecessors_child_is_waited_for(void **state)
 {
     struct world *w = *state;
@@ -460,6 +471,7 @@ int main(void)
         ROW(creates_what_is_missing_then_rests),
         ROW(drift_is_sent_a_match_is_not),
         ROW(a_foreign_object_is_left_alone),
+        ROW(backups_outlive_redis_and_the_service),
         ROW(a_predecessors_child_is_waited_for),
         ROW(an_autoscaler_is_the_only_writer),
         ROW(switching_off_keeps_capacity),
