@@ -285,24 +285,40 @@ static void read_containers(const cJSON *pod, struct pod *out)
         read_failure(list, out);
 }
 
+/* Why no node takes it, without what preemption would make of it: "0/4 nodes are available: 4 Insufficient cpu." */
+static void copy_scheduler_word(char *dst, size_t size, const char *message)
+{
+    static const char *const tails[] = { " no new claims to deallocate", " preemption: " };
+
+    copy_cut(dst, size, message);
+    for (size_t i = 0; i < COUNT(tails); i++) {
+        char *tail = strstr(dst, tails[i]);
+
+        if (tail)
+            *tail = '\0';
+    }
+}
+
 /* The scheduler's own word. A pod that waits for its gates was not looked at. */
 static void read_scheduling(const cJSON *pod, struct pod *out)
 {
     const cJSON *c;
+    char word[512];
 
     cJSON_ArrayForEach(c, json_at(pod, "status.conditions"))
     {
         if (!str_eq(json_get_str(c, "type"), "PodScheduled") || !str_eq(json_get_str(c, "status"), "False"))
             continue;
+        copy_scheduler_word(word, sizeof(word), json_get_str(c, "message"));
         if (!out->waiting[0]) {
             copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
-            say_detail(out, json_get_str(c, "message"));
+            say_detail(out, word);
         }
         if (!str_eq(json_get_str(c, "reason"), "Unschedulable"))
             continue;
         out->unschedulable_ms = str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
         if (!out->message[0])
-            copy_cut(out->message, sizeof(out->message), json_get_str(c, "message"));
+            copy_cut(out->message, sizeof(out->message), word);
     }
 }
 

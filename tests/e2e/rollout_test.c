@@ -31,7 +31,7 @@ static const struct trial {
     { "crashes", CRASH, "", "CrashLoop", "exit code 3 (Error): no model at /mnt/models" },
     { "is-missing", MODEL("missing"), "", "ImagePull", "fraud:missing" },
     { "never-ready", MODEL("unready"), "", "DeadlineExceeded", "no progress for 10 s; a pod is not ready" },
-    { "wants-a-gpu", MODEL("v2"), "accelerator: { count: 1 }", "Unschedulable", "Insufficient nvidia.com/gpu" },
+    { "wants-a-gpu", MODEL("v2"), "accelerator: { count: 64 }", "Unschedulable", "Insufficient nvidia.com/gpu" },
 };
 
 /* The fewest ready replicas that a Deployment ever had since it was whole, as the API server tells it. */

@@ -241,17 +241,31 @@ static void a_revision_counts_only_for_its_generation(void **state)
     }
 }
 
+/* What the scheduler says of preemption, in Kubernetes 1.36 and before 1.34, is not kept. */
 static void a_pod_without_a_node_waits(void **state)
 {
-    cJSON *obj = parse("{\"metadata\":{\"name\":\"a-redis-0\",\"uid\":\"p\"},\"status\":{\"phase\":\"Pending\",\"conditions\":["
-                       "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
-    struct pod p;
+    static const char *const tails[] = {
+        "",
+        " no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling.",
+        " preemption: 0/4 nodes are available: 4 No preemption victims found for incoming pod.",
+    };
     (void)state;
 
-    assert_true(pod_from(obj, &p));
-    assert_string_equal(p.waiting, "Unschedulable");
-    pod_done(&p);
-    cJSON_Delete(obj);
+    for (size_t i = 0; i < COUNT(tails); i++) {
+        AUTO_FREE char *text = xasprintf("{\"metadata\":{\"name\":\"a-redis-0\",\"uid\":\"p\"},\"status\":{\"phase\":\"Pending\","
+                                         "\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":"
+                                         "\"Unschedulable\",\"message\":\"0/4 nodes are available: 4 Insufficient cpu.%s\"}]}}",
+                                         tails[i]);
+        cJSON *obj = parse(text);
+        struct pod p;
+
+        assert_true(pod_from(obj, &p));
+        assert_string_equal(p.waiting, "Unschedulable");
+        assert_string_equal(p.detail, "0/4 nodes are available: 4 Insufficient cpu.");
+        assert_string_equal(p.message, p.detail);
+        pod_done(&p);
+        cJSON_Delete(obj);
+    }
 }
 
 static void a_claim_is_a_few_numbers(void **state)
