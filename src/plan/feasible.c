@@ -211,6 +211,19 @@ static enum verdict_of_rule reckon(struct walk *w, const struct record *dep, boo
     return *knows ? begin(w, dep, why) : RULE_PASS;
 }
 
+/* The scheduler did not come to look at nodes. */
+static bool lacks_its_claim(const struct pod *p)
+{
+    return strstr(p->message, "persistentvolumeclaim \"") || strstr(p->message, "unbound immediate PersistentVolumeClaims");
+}
+
+static enum verdict_of_rule say_claim(struct walk *w, const struct pod *p)
+{
+    w->feasible = INFEASIBLE;
+    return walk_say(w, RULE_HOLD, "RolloutInfeasible",
+                    "no node takes a new pod (%.107s), and no old one goes for it: see spec.predictor.model and volumes", p->message);
+}
+
 static enum verdict_of_rule wait_for_room(struct walk *w, const struct record *dep, const struct pod *p)
 {
     bool rolls = dep->updated < dep->replicas && dep->observed_generation >= dep->generation, knows = false;
@@ -223,7 +236,7 @@ static enum verdict_of_rule wait_for_room(struct walk *w, const struct record *d
         return RULE_PASS;
     }
     if (rolls)
-        return begin(w, dep, p->message);
+        return lacks_its_claim(p) ? say_claim(w, p) : begin(w, dep, p->message);
     w->feasible = INFEASIBLE; /* not a rollout, or its first: nothing old makes room */
     return RULE_PASS;
 }

@@ -77,11 +77,36 @@ static void check(void **state)
         assert_in_range(plan.look_again_ms, 1, 60000);
 }
 
+static void nobody_goes_for_a_claim_that_is_not_there(void **state)
+{
+    static const char *const words[] = { "0/4 nodes are available: persistentvolumeclaim \"m\" not found. not found",
+                                         "0/4 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found" };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        AUTO_JSON cJSON *spec = json_new_obj();
+        struct isvc svc = { .predictor = { 3, 3, .spec = spec } };
+        struct record dep = { .spec_replicas = 3, .ready = 3, .replicas = 4, .updated = 1, .unavailable = 1 };
+        struct pod pod = { .serves = true, .unschedulable_ms = T0 - 3600000 };
+        struct observed o = { .generation = 7, .svc = &svc, .pods = &pod, .n_pods = 1, .wall_ms = T0 };
+        struct plan plan = { .look_again_ms = -1, .replicas_wanted = 3 };
+        struct walk w = { .o = &o, .p = &plan };
+
+        assert_true(str_copy(pod.message, sizeof(pod.message), words[i]));
+        o.child[CHILD_DEPLOYMENT] = &dep;
+        assert_int_equal(rule_feasible(&w), RULE_HOLD);
+        assert_int_equal(w.feasible, INFEASIBLE); /* the deadline decides */
+        assert_false(w.in.replace_one);
+        assert_non_null(strstr(w.message, "spec.predictor.model"));
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows)];
+    struct CMUnitTest tests[COUNT(rows) + 1];
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, NULL, (void *)(uintptr_t)&rows[i] };
+    tests[COUNT(rows)] = (struct CMUnitTest)cmocka_unit_test(nobody_goes_for_a_claim_that_is_not_there);
     return cmocka_run_group_tests_name("feasible", tests, NULL, NULL);
 }
