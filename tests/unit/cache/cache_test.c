@@ -188,7 +188,8 @@ static void pods_come_and_go(void **state)
         AUTO_FREE char *text =
             xasprintf("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a-redis-%d\",\"uid\":\"p%d\",\"labels\":"
                       "{\"app.kubernetes.io/instance\":\"a\",\"app.kubernetes.io/component\":\"redis\"}},"
-                      "\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"redis\",\"image\":\"redis:8\"}]},\"status\":{\"podIP\":\"10.0.0.%d\",\"phase\":\"Running\"}}",
+                      "\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"redis\",\"image\":\"redis:8\"}]},"
+                      "\"status\":{\"podIP\":\"10.0.0.%d\",\"phase\":\"Running\"}}",
                       i, i, i);
         cJSON *obj = parse(text);
 
