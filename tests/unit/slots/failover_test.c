@@ -285,6 +285,24 @@ static void without_a_majority_a_fenced_master_is_replaced(void **state)
     expect_data();
 }
 
+/* N9: its keys may be at the other end of the move, or not: nobody can ask the one who is gone. */
+static void a_slot_half_moved_forbids_it_without_consent(void **state)
+{
+    struct w_node *other = &world.node[world.id_of[2]];
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        unsigned owned = world.node[world.id_of[i]].owns;
+        other->importing |= owned & -owned;
+        other->peer[__builtin_ctz(owned)] = world.id_of[i];
+    }
+    kill_two();
+    expect(HEAL_REFUSE, 60000, "a slot was half moved");
+    assert_non_null(strstr(step.reason, "spec.redis.acceptDataLossForSlots: \"0-5460\""));
+    accept("0-5460");
+    expect(HEAL_TAKEOVER, 60000, "redis-3 takes over");
+}
+
 static void one_that_may_be_running_forbids_it(void **state)
 {
     (void)state;
@@ -440,6 +458,7 @@ int main(void)
         WITH_SIX(a_copy_of_another_shard_is_never_chosen),
         WITH_SIX(a_copy_of_a_newcomer_is_never_chosen),
         WITH_SIX(without_a_majority_a_fenced_master_is_replaced),
+        WITH_SIX(a_slot_half_moved_forbids_it_without_consent),
         WITH_SIX(one_that_may_be_running_forbids_it),
         WITH_SIX(a_silent_replica_forbids_it_too),
         WITH_SIX(a_file_of_its_own_gives_it_a_minute),

@@ -107,6 +107,7 @@ struct lab {
     int restarts[W_PODS];
     bool keeps_data, frail; /* frail: the operator dies often */
     bool broken;            /* pods that are made now do not start */
+    bool unmended;          /* nothing is healed, and nothing said of it */
     unsigned written;
     enum roll_action last;
     char doing[300];
@@ -244,7 +245,7 @@ static void look(struct lab *l)
     verdict_judge(&l->w.x, views, (size_t)l->w.n_pods, &v);
     verdict_settle(&l->settle, &v, W_NT_MS, l->w.now_ms);
     in.v = &v;
-    in.busy = mend(l, views, &v);
+    in.busy = !l->unmended && mend(l, views, &v);
     roll_step_init(&s);
     roll_step(&in, &s);
     snprintf(l->doing, sizeof(l->doing), "roll %s: %s", roll_action_name(s.action), s.reason);
@@ -406,6 +407,63 @@ static void while_somebody_is_away_nobody_ends(void **state)
         assert_int_equal(lab.restarts[i], 0);
 }
 
+static int n_restarts(const struct lab *l)
+{
+    int n = 0;
+
+    for (int i = 0; i < l->w.n_pods; i++)
+        n += l->restarts[i];
+    return n;
+}
+
+static void half_move(struct lab *l, bool open)
+{
+    struct w_node *from = &l->w.node[l->w.id_of[1]], *to = &l->w.node[l->w.id_of[2]];
+    unsigned bit = from->owns & -from->owns;
+
+    l->unmended = open;
+    from->migrating = open ? bit : 0;
+    to->importing = open ? bit : 0;
+    for (int s = 0; s < W_PIECES; s++) {
+        from->peer[s] = l->w.id_of[2];
+        to->peer[s] = l->w.id_of[1];
+    }
+}
+
+/* It is to hand over, and was not told to yet. */
+static bool is_a_masters_turn(const struct lab *l)
+{
+    for (int i = 0; i < l->w.n_pods; i++)
+        if (l->w.node[l->w.id_of[i]].owns && l->plan.uid[0] && strcmp(l->plan.uid, l->uids[i]) == 0)
+            return l->n_failovers == 0;
+    return false;
+}
+
+/* N14. Neither a roll begins, nor does one go on. */
+static void while_a_slot_is_half_moved_nobody_ends(void **state)
+{
+    (void)state;
+
+    lab_start(&lab, 3, 1, 5);
+    run(&lab, 20000);
+    half_move(&lab, true);
+    outdate_all(&lab, true);
+    run(&lab, 20000);
+    assert_int_equal(n_restarts(&lab), 0);
+    half_move(&lab, false);
+    for (int i = 0; i < 400000 && !is_a_masters_turn(&lab); i++)
+        run(&lab, 1);
+    assert_true(is_a_masters_turn(&lab));
+    int before = n_restarts(&lab);
+    half_move(&lab, true);
+    run(&lab, 40000);
+    assert_int_equal(n_restarts(&lab), before);
+    assert_int_equal(lab.n_failovers, 0);
+    half_move(&lab, false);
+    run(&lab, ROLL_MS);
+    assert_int_equal(n_restarts(&lab), lab.w.n_pods);
+}
+
 static void before_forming_what_does_not_run_is_made_anew(void **state)
 {
     struct roll_plan none = { 0 };
@@ -458,6 +516,7 @@ int main(void)
         cmocka_unit_test(set_back_before_its_turn_nothing_ends),
         cmocka_unit_test(without_replicas_or_volumes_nothing_ends),
         cmocka_unit_test(while_somebody_is_away_nobody_ends),
+        cmocka_unit_test(while_a_slot_is_half_moved_nobody_ends),
         cmocka_unit_test(before_forming_what_does_not_run_is_made_anew),
     };
     struct CMUnitTest tests[COUNT(images) + COUNT(plans)];
