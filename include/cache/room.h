@@ -13,7 +13,7 @@
 struct cache;
 
 struct fit {
-    bool fits;     /* some node has all of it, were it empty; or nothing is known of nodes */
+    bool fits;     /* some node has all of it, were it empty; or no node is known */
     size_t n_nodes; /* that the pod may run on, by their labels and taints */
     size_t n_selected; /* ... by their labels */
     const struct demand_amount *lacking; /* none of these has so much of it; NULL: none has all of it together. Lent from the demand */

@@ -15,6 +15,7 @@ struct shape; /* layout in shape.c */
 
 struct shape *shape_from(const cJSON *node); /* free() afterwards */
 
+bool shape_is_silent(const struct shape *s); /* says nothing of what it offers */
 /* Thousandths, were the node empty. */
 int64_t shape_offers(const struct shape *s, uint32_t resource);
 bool shape_has_label(const struct shape *s, const char *key, const char *value);

@@ -10,8 +10,11 @@ static bool may_run_on(const struct demand *d, const struct shape *s)
     return shape_is_selected(s, d->selector) && shape_is_tolerated(s, d->tolerations);
 }
 
+/* A node that is new has not said yet what it offers. */
 static bool holds_all(const struct demand *d, const struct shape *s)
 {
+    if (shape_is_silent(s))
+        return true;
     for (size_t i = 0; i < d->n; i++)
         if (shape_offers(s, d->amounts[i].id) < d->amounts[i].milli)
             return false;
@@ -54,7 +57,7 @@ static void find_lacking(const struct cache *c, const struct demand *d, struct f
 
 void cache_fit(const struct cache *c, const struct demand *d, struct fit *out)
 {
-    *out = (struct fit){ .fits = !c->hosts_are_known };
+    *out = (struct fit){ .fits = !c->hosts_are_known || !map_count(c->hosts) };
     for (struct map_iter i = map_first(c->hosts); i.key && !out->fits; map_next(&i)) {
         const struct known_host *k = i.value;
 

@@ -123,6 +123,11 @@ struct shape *shape_from(const cJSON *node)
     return s;
 }
 
+bool shape_is_silent(const struct shape *s)
+{
+    return !s->n_stocks;
+}
+
 int64_t shape_offers(const struct shape *s, uint32_t resource)
 {
     for (size_t i = 0; i < s->n_stocks; i++)

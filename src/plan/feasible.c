@@ -180,13 +180,19 @@ static bool is_on_trial(const struct walk *w)
     return w->o->svc->canary.present && !(s.phase == CANARY_PROMOTING && str_eq(s.revision, w->spec_revision));
 }
 
+static bool is_new(const struct walk *w)
+{
+    const struct rollout_outcome *r = &w->p->rollout;
+
+    return w->spec_template && !r->failed[0] && r->last_good[0] && !str_eq(r->last_good, w->spec_revision);
+}
+
 /* The Deployment is at rest, and about to be given another template. */
 static bool is_about_to_roll(struct walk *w, const struct replacing *before)
 {
-    const struct rollout_outcome *r = &w->p->rollout;
     bool so;
 
-    if (!w->spec_template || !r->last_good[0] || str_eq(r->last_good, w->spec_revision) || is_on_trial(w))
+    if (!is_new(w) || is_on_trial(w))
         return false;
     w->in.replace_one = before->generation != 0;
     so = walk_holds_the_spec(w);
@@ -217,11 +223,33 @@ static bool lacks_its_claim(const struct pod *p)
     return strstr(p->message, "persistentvolumeclaim \"") || strstr(p->message, "unbound immediate PersistentVolumeClaims");
 }
 
-static enum verdict_of_rule say_claim(struct walk *w, const struct pod *p)
+/* All of its word is about what nodes are, nothing about what is on them. */
+static bool is_turned_away(const struct pod *p)
+{
+    static const char *const turned[] = { "node affinity", "untolerated taint" };
+    static const char *const full[] = { "Insufficient", "Too many pods", "free ports", "anti-affinity", "affinity rules",
+                                        "topology spread", "claim", "allocate", "volume count", "volume limit" };
+    const char *word = p->detail ? p->detail : p->message;
+    bool says_so = false;
+
+    for (size_t i = 0; i < COUNT(turned); i++)
+        says_so |= strstr(word, turned[i]) != NULL;
+    for (size_t i = 0; i < COUNT(full); i++)
+        says_so &= !strstr(word, full[i]);
+    return says_so && str_has_suffix(word, "."); /* or else it was cut */
+}
+
+/* Where an old pod's leaving changes nothing; NULL: it may. */
+static const char *where_to_look(const struct pod *p)
+{
+    return lacks_its_claim(p) ? "model and volumes" : is_turned_away(p) ? "nodeSelector, affinity and tolerations" : NULL;
+}
+
+static enum verdict_of_rule keep_old(struct walk *w, const struct pod *p)
 {
     w->feasible = INFEASIBLE;
-    return walk_say(w, RULE_HOLD, "RolloutInfeasible",
-                    "no node takes a new pod (%.107s), and no old one goes for it: see spec.predictor.model and volumes", p->message);
+    return walk_say(w, RULE_HOLD, "RolloutInfeasible", "no node takes a new pod (%.107s), and no old one goes for it: see spec.predictor.%s",
+                    p->message, where_to_look(p));
 }
 
 static enum verdict_of_rule wait_for_room(struct walk *w, const struct record *dep, const struct pod *p)
@@ -236,7 +264,7 @@ static enum verdict_of_rule wait_for_room(struct walk *w, const struct record *d
         return RULE_PASS;
     }
     if (rolls)
-        return lacks_its_claim(p) ? say_claim(w, p) : begin(w, dep, p->message);
+        return where_to_look(p) ? keep_old(w, p) : begin(w, dep, p->message);
     w->feasible = INFEASIBLE; /* not a rollout, or its first: nothing old makes room */
     return RULE_PASS;
 }
@@ -246,9 +274,11 @@ enum verdict_of_rule rule_feasible(struct walk *w)
     const struct record *dep = w->o->child[CHILD_DEPLOYMENT];
     const struct replacing before = replacing_before(w->o);
     const struct pod *p = unplaced(w->o);
-    bool begins = dep && !w->p->rollout.failed[0] && is_rolled_out(dep) && is_about_to_roll(w, &before), knows;
+    bool begins = dep && is_rolled_out(dep) && is_about_to_roll(w, &before), knows;
 
     if ((dep && !begins && is_rolled_out(dep)) || w->p->rollout.failed[0]) {
+        if (is_new(w) && is_on_trial(w) && w->p->replicas_wanted > 0)
+            (void)walk_fits_nowhere(w); /* a condition says so; how the trial goes is the canary's to say */
         w->p->status_first |= dep && before.generation; /* over: or else the write that ends it would look like a new beginning */
         return RULE_PASS;
     }

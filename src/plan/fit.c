@@ -79,6 +79,17 @@ static void say_lacking(const struct fit *f, char *out, size_t size)
         snprintf(out, size, "it asks for %.63s %s, no node that it may run on has any", a->resource, asked);
 }
 
+/* Devices that no node counts, and that our pods have all the same: a driver hands them out by claims. */
+static bool comes_from_elsewhere(const struct walk *w, const struct fit *f)
+{
+    if (!f->lacking || f->node[0])
+        return false;
+    for (size_t i = 0; i < w->o->n_pods; i++)
+        if (w->o->pods[i].device == f->lacking->id && w->o->pods[i].node[0])
+            return true;
+    return false;
+}
+
 bool walk_fits_nowhere(struct walk *w)
 {
     char *out = w->p->fits_nowhere;
@@ -89,7 +100,7 @@ bool walk_fits_nowhere(struct walk *w)
         return false;
     demand_of(w, &d);
     cache_fit(w->o->nodes, &d, &f);
-    if (f.fits)
+    if (f.fits || comes_from_elsewhere(w, &f))
         return false;
     if (f.n_nodes)
         say_lacking(&f, out, sizeof(w->p->fits_nowhere));

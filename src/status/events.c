@@ -138,6 +138,16 @@ static void add_replacing(struct list *l, const struct observed *o, const struct
     add(l, true, "RolloutReplacing", "Rollout", note);
 }
 
+static void add_placeable(struct list *l, const struct observed *o, const cJSON *next, const struct plan *p)
+{
+    char note[300];
+
+    if (!flips(o, next, "Placeable", "False"))
+        return;
+    snprintf(note, sizeof(note), "no node can hold a pod of this version: %s", p->fits_nowhere);
+    add(l, true, "FitsNoNode", "Rollout", note);
+}
+
 static void add_canary(struct list *l, const struct observed *o, const struct plan *p)
 {
     const struct canary_state *is = &p->canary.state;
@@ -177,8 +187,7 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
     add_replacing(&l, o, p);
     if (flips(o, next, "CanaryRouted", "False") && str_eq(reason_of(next, "CanaryRouted"), "RouteRefused"))
         add(&l, true, "RouteRefused", "Rollout", "a Gateway does not take the HTTPRoute: condition CanaryRouted says which, and why");
-    if (flips(o, next, "Placeable", "False"))
-        add(&l, true, "FitsNoNode", "Rollout", p->fits_nowhere);
+    add_placeable(&l, o, next, p);
     if (flips(o, next, "RedisCertificateValid", "False"))
         add(&l, true, "RedisCertificateExpiring", "CheckCertificate", p->redis.certificate.message);
     if (flips(o, next, "Survivable", "False"))

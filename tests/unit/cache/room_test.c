@@ -120,6 +120,10 @@ static const struct row {
     { "a wish is no must", { NODE("a", "", TAINT("gpu", "PreferNoSchedule"), GPU("4")) }, ASKS("{}"), .fits = true, .n_nodes = 1 },
     { "what the kubelet says will pass", { NODE("a", "", TAINT("node.kubernetes.io/disk-pressure", "NoSchedule"), GPU("4")) },
       ASKS("{}"), .fits = true, .n_nodes = 1 },
+    { "a node that has said nothing yet", { NODE("a", "", "", CPU("2")), "{'metadata':{'name':'b'}}" }, ASKS(BOX("requests", "'cpu':'4'")),
+      .fits = true, .n_nodes = 2 },
+    { "a cluster without nodes may get some", { NULL }, ASKS_ALSO(BOX("requests", "'cpu':'4'"), "'nodeSelector':{'a':'b'}"), .fits = true,
+      .n_nodes = 0 },
     { "an amount that is none is left out", { NODE("a", "", "", CPU("2")) }, ASKS(BOX("requests", "'cpu':'many'")), .fits = true,
       .n_nodes = 1 },
 };

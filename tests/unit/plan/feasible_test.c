@@ -77,36 +77,52 @@ static void check(void **state)
         assert_in_range(plan.look_again_ms, 1, 60000);
 }
 
-static void nobody_goes_for_a_claim_that_is_not_there(void **state)
+/* The scheduler's words after a minute, and where the condition points to; NULL: an old pod goes. */
+static const struct word {
+    const char *name, *word, *points_to;
+} words[] = {
+    { "no old pod goes for a claim that is not there", "0/4 nodes are available: persistentvolumeclaim \"m\" not found. not found",
+      "spec.predictor.model" },
+    { "no old pod goes for a claim that is not bound", "0/4 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+      "spec.predictor.model" },
+    { "no old pod goes where none of the nodes is the right one", "0/4 nodes are available: 4 node(s) didn't match Pod's node affinity/selector.",
+      "spec.predictor.nodeSelector" },
+    { "nor where all others are tainted",
+      "0/4 nodes are available: 1 node(s) had untolerated taint {a: b}, 3 node(s) didn't match Pod's node affinity/selector.", "tolerations" },
+    { "one goes where some of them are full", "0/4 nodes are available: 1 Insufficient cpu, 3 node(s) didn't match Pod's node affinity/selector.",
+      NULL },
+    { "one goes when the word was cut", "0/4 nodes are available: 1 node(s) had untolerated taint {a: b}, 3 Ins", NULL },
+    { "one goes for another one's place", "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.", NULL },
+};
+
+static void check_word(void **state)
 {
-    static const char *const words[] = { "0/4 nodes are available: persistentvolumeclaim \"m\" not found. not found",
-                                         "0/4 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found" };
-    (void)state;
+    const struct word *r = *state;
+    AUTO_JSON cJSON *spec = json_new_obj();
+    struct isvc svc = { .predictor = { 3, 3, .spec = spec } };
+    struct record dep = { .spec_replicas = 3, .ready = 3, .replicas = 4, .updated = 1, .unavailable = 1 };
+    struct pod pod = { .serves = true, .unschedulable_ms = T0 - 3600000 };
+    struct observed o = { .generation = 7, .svc = &svc, .pods = &pod, .n_pods = 1, .wall_ms = T0 };
+    struct plan plan = { .look_again_ms = -1, .replicas_wanted = 3 };
+    struct walk w = { .o = &o, .p = &plan };
 
-    for (size_t i = 0; i < COUNT(words); i++) {
-        AUTO_JSON cJSON *spec = json_new_obj();
-        struct isvc svc = { .predictor = { 3, 3, .spec = spec } };
-        struct record dep = { .spec_replicas = 3, .ready = 3, .replicas = 4, .updated = 1, .unavailable = 1 };
-        struct pod pod = { .serves = true, .unschedulable_ms = T0 - 3600000 };
-        struct observed o = { .generation = 7, .svc = &svc, .pods = &pod, .n_pods = 1, .wall_ms = T0 };
-        struct plan plan = { .look_again_ms = -1, .replicas_wanted = 3 };
-        struct walk w = { .o = &o, .p = &plan };
-
-        assert_true(str_copy(pod.message, sizeof(pod.message), words[i]));
-        o.child[CHILD_DEPLOYMENT] = &dep;
-        assert_int_equal(rule_feasible(&w), RULE_HOLD);
-        assert_int_equal(w.feasible, INFEASIBLE); /* the deadline decides */
-        assert_false(w.in.replace_one);
-        assert_non_null(strstr(w.message, "spec.predictor.model"));
-    }
+    snprintf(pod.message, sizeof(pod.message), "%s", r->word);
+    pod.detail = (char *)(uintptr_t)r->word;
+    o.child[CHILD_DEPLOYMENT] = &dep;
+    assert_int_equal(rule_feasible(&w), RULE_HOLD);
+    assert_int_equal(w.feasible, r->points_to ? INFEASIBLE : FEASIBLE_REPLACING); /* then the deadline decides */
+    assert_int_equal(w.in.replace_one, !r->points_to);
+    if (r->points_to)
+        assert_non_null(strstr(w.message, r->points_to));
 }
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 1];
+    struct CMUnitTest tests[COUNT(rows) + COUNT(words)];
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, check, NULL, NULL, (void *)(uintptr_t)&rows[i] };
-    tests[COUNT(rows)] = (struct CMUnitTest)cmocka_unit_test(nobody_goes_for_a_claim_that_is_not_there);
+    for (size_t i = 0; i < COUNT(words); i++)
+        tests[COUNT(rows) + i] = (struct CMUnitTest){ words[i].name, check_word, NULL, NULL, (void *)(uintptr_t)&words[i] };
     return cmocka_run_group_tests_name("feasible", tests, NULL, NULL);
 }
