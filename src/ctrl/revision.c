@@ -8,6 +8,7 @@
 #include "api/names.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "json/owned.h"
 #include "kube/path.h"
 #include "shell.h"
 
@@ -122,12 +123,91 @@ void revision_find(struct pass *p)
     pass_send(p, &(struct kube_request){ .method = "GET", .path = path }, on_sets);
 }
 
+static void on_made_again(struct pass *p, const struct kube_reply *reply)
+{
+    if (act_is_passing(&reply->err)) { /* tried again before anything is made of it */
+        revision_forget(&p->track->revision);
+        p->track->revision.state = KEPT_UNKNOWN;
+    }
+    if (!went_on(p, &reply->err, "ControllerRevision"))
+        return;
+    if (reply->err.kind == ERR_NONE) {
+        act_wrote(p);
+        log_info("template kept again: its ControllerRevision was gone", F("service", p->key),
+                 F("hash", (const char *)current(p)->pod));
+    }
+    act_next(p); /* refused: held in memory all the same */
+}
+
+static void make_again(struct pass *p, cJSON *template)
+{
+    AUTO_JSON cJSON *body = revision_build(&p->svc, template);
+    AUTO_FREE char *path = revision_path(p);
+    AUTO_FREE char *query = kube_path_apply(path, API_MANAGER, false);
+
+    remember(p, KEPT_HELD, template);
+    if (p->c->cfg.look)
+        act_next(p);
+    else
+        pass_write(p, &(struct kube_request){ .method = "PATCH", .path = query, .content_type = KUBE_APPLY_TYPE, .body = body },
+                   on_made_again);
+}
+
+/* What of the living template the user's spec made. NULL: it cannot be told. The caller's. */
+static cJSON *living_template(const struct pass *p, const cJSON *deployment)
+{
+    const cJSON *fields = owned_fields(deployment, API_MANAGER);
+    AUTO_JSON cJSON *ours = fields ? owned_project(deployment, fields) : NULL;
+    cJSON *template = json_dup(json_at(ours, "spec.template")), *notes = json_at(template, "metadata.annotations");
+
+    json_del(notes, ANNOTATION_CREDENTIALS);
+    if (notes && !json_count(notes))
+        json_del(json_member(template, "metadata"), "annotations");
+    if (cJSON_IsObject(template) && str_eq(controller_uid(deployment), p->o.uid))
+        return template;
+    cJSON_Delete(template);
+    return NULL;
+}
+
+/* The hash is the proof that this is what was kept. */
+static void on_living(struct pass *p, const struct kube_reply *reply)
+{
+    cJSON *template;
+    char hash[TEMPLATE_HASH_SIZE];
+
+    if (!went_on(p, &reply->err, "Deployment"))
+        return;
+    template = reply->err.kind == ERR_NONE ? living_template(p, reply->body) : NULL;
+    if (template)
+        template_hash(template, hash);
+    if (template && str_eq(hash, current(p)->pod)) {
+        make_again(p, template);
+        return;
+    }
+    cJSON_Delete(template);
+    remember(p, KEPT_ABSENT, NULL);
+    act_next(p);
+}
+
+/* Somebody deleted it: what serves may be what it kept. */
+static void look_at_living(struct pass *p)
+{
+    AUTO_FREE char *path = kube_path(child_types[CHILD_DEPLOYMENT].api_path, p->o.ns, child_types[CHILD_DEPLOYMENT].plural, p->o.name,
+                                     NULL);
+
+    pass_send(p, &(struct kube_request){ .method = "GET", .path = path }, on_living);
+}
+
 static void on_read(struct pass *p, const struct kube_reply *reply)
 {
     const cJSON *template = revision_template(reply->body, current(p)->pod);
 
     if (!went_on(p, &reply->err, "ControllerRevision"))
         return;
+    if (reply->err.kind == ERR_ABSENT) {
+        look_at_living(p);
+        return;
+    }
     if (reply->err.kind != ERR_NONE || !template || !str_eq(controller_uid(reply->body), p->o.uid))
         remember(p, KEPT_ABSENT, NULL);
     else

@@ -208,6 +208,54 @@ static void the_first_has_nothing_to_go_back_to(struct e2e *t)
     ready(t, "fraud");
 }
 
+static void what_no_node_can_hold_is_said(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+    const cJSON *s;
+
+    operator_ready(t, op);
+    e2e_apply(t, service, "fraud", "", MODEL("v1"));
+    ready(t, "fraud");
+    e2e_apply(t, service, "fraud", "", MODEL("v2") "\n        resources: { requests: { memory: 900Ti } }");
+    s = e2e_wait_condition(t, "inferenceservices/fraud", "Placeable", "False", "FitsNoNode", 30);
+    E2E_CHECK(t, strstr(json_get_str(e2e_condition(s, "Placeable"), "message"), "memory 900Ti"), s, "it is not said what is asked for");
+    image_is(t, "fraud", MODEL("v2")); /* a node may come */
+    e2e_apply(t, service, "fraud", "", MODEL("v1"));
+    s = ready(t, "fraud");
+    E2E_CHECK(t, !e2e_condition(s, "Placeable"), s, "it is said of a version that serves");
+}
+
+static const char *kept_of(struct e2e *t, const char *name)
+{
+    const char *good = json_get_str(e2e_get(t, of(t, name)), "status.predictor.lastGoodRevision");
+
+    E2E_CHECK(t, good, NULL, "nothing is kept");
+    return e2e_fmt(t, "controllerrevisions/%s-%s", name, good);
+}
+
+/* What serves proves what was kept: before the next version replaces it, and while it is what was gone back to. */
+static void a_deleted_template_is_made_again(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+    const char *kept;
+
+    operator_ready(t, op);
+    e2e_apply(t, service, "fraud", "", MODEL("v1"));
+    ready(t, "fraud");
+    kept = kept_of(t, "fraud");
+    e2e_delete(t, kept);
+    e2e_apply(t, service, "fraud", "", MODEL("missing"));
+    e2e_wait_condition(t, "inferenceservices/fraud", "RolledBack", "True", "ImagePull", 60);
+    image_is(t, "fraud", MODEL("v1"));
+    e2e_wait_present(t, kept, 10);
+    operator_kill(op);
+    e2e_delete(t, kept);
+    operator_ready(t, operator_start(t, NULL));
+    e2e_wait_present(t, kept, 30);
+    e2e_wait_condition(t, "inferenceservices/fraud", "RolledBack", "True", "ImagePull", 30);
+    image_is(t, "fraud", MODEL("v1"));
+}
+
 static void switched_off_it_stays(struct e2e *t)
 {
     struct operator *op = operator_start(t, NULL);
@@ -234,6 +282,8 @@ int main(void)
         { "a version that does not come up goes back by itself", what_fails_goes_back, NEEDS_SIM_NODES },
         { "rollout undo is drift", a_hand_does_not_roll_back, NEEDS_SIM_NODES },
         { "the first version has nothing to go back to", the_first_has_nothing_to_go_back_to, NEEDS_SIM_NODES },
+        { "a version that no node can hold is said at once", what_no_node_can_hold_is_said, NEEDS_SIM_NODES },
+        { "a kept template that somebody deleted is made again from what serves", a_deleted_template_is_made_again, NEEDS_SIM_NODES },
         { "without autoRollback a version stays", switched_off_it_stays, NEEDS_SIM_NODES },
     };
 
