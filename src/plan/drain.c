@@ -37,9 +37,12 @@ static struct drain drain_before(const struct observed *o)
 
 static void name_node(struct drain *d, const char *name)
 {
-    size_t n = strlen(d->nodes);
+    size_t n = strlen(d->nodes), len = strlen(name);
 
-    if (!strstr(d->nodes, name))
+    for (const char *at = d->nodes; (at = strstr(at, name)) != NULL; at += len)
+        if ((at == d->nodes || at[-1] == ' ') && (at[len] == ',' || !at[len]))
+            return; /* named; node-1 is not node-10 */
+    if (n < sizeof(d->nodes) - 1)
         snprintf(d->nodes + n, sizeof(d->nodes) - n, "%s%s", n ? ", " : "", name);
 }
 

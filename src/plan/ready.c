@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "rules.h"
 
-/* The first pod that says why it does not run, for the message. */
+/* The first that says why it does not run, for the message: placeholders wait by trade, versions on trial have a message of their own. */
 static const struct pod *troubled_pod(const struct observed *o)
 {
     for (size_t i = 0; i < o->n_pods; i++)
-        if (!o->pods[i].of_redis && !o->pods[i].ready && o->pods[i].waiting[0])
+        if (o->pods[i].serves && !o->pods[i].on_trial && !o->pods[i].ready && o->pods[i].waiting[0])
             return &o->pods[i];
     return NULL;
 }
