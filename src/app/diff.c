@@ -63,8 +63,12 @@ static void complain(struct diff *d, const char *fmt, ...)
 static void diff_one(struct diff *d, const char *key)
 {
     struct changes c = { 0 };
+    struct err e;
 
-    look_at(&d->look, key, changes_take, &c);
+    if (look_at(&d->look, key, changes_take, &c, &e) < 0) {
+        complain(d, "%s", e.msg);
+        return;
+    }
     if (c.absent)
         complain(d, "there is no InferenceService %s", key);
     else

@@ -81,6 +81,13 @@ static void on_decided(void *arg, const struct observed *o, const struct plan *p
     loop_stop(l->loop);
 }
 
+static void on_nothing(void *arg, const struct observed *o, const struct plan *p)
+{
+    (void)arg;
+    (void)o;
+    (void)p;
+}
+
 int look_open(struct look *l, const struct look_options *o, struct err *e)
 {
     struct kube_config *cfg = NULL;
@@ -137,14 +144,23 @@ int look_watch(struct look *l, const char *ns, struct err *e)
     return 0;
 }
 
-void look_at(struct look *l, const char *key, void (*fn)(void *arg, const struct observed *o, const struct plan *p), void *arg)
+int look_at(struct look *l, const char *key, void (*fn)(void *arg, const struct observed *o, const struct plan *p), void *arg,
+            struct err *e)
 {
+    int64_t until_ms = l->gave_up ? 0 : loop_now_ms() + READY_MS; /* a late answer would be taken for that of the next */
+
     l->on_decided = fn;
     l->arg = arg;
     l->answered = false;
-    ctrl_look_at(l->ctrl, key);
-    while (!l->answered)
-        loop_run(l->loop);
+    if (!l->gave_up)
+        ctrl_look_at(l->ctrl, key);
+    while (!l->answered && loop_now_ms() < until_ms)
+        turn_for(l, until_ms - loop_now_ms());
+    if (l->answered)
+        return 0;
+    l->gave_up = true;
+    l->on_decided = on_nothing; /* arg is the caller's */
+    return err_set(e, ERR_RETRY, "%s: what it depends on could not be read within %d s", key, READY_MS / 1000);
 }
 
 void look_close(struct look *l)

@@ -35,16 +35,16 @@ struct look {
     const struct look_options *opt;
     void (*on_decided)(void *arg, const struct observed *o, const struct plan *p);
     void *arg;
-    bool answered;
+    bool answered, gave_up;
 };
 
 /* Connects. look_close also after a failure. */
 int look_open(struct look *l, const struct look_options *o, struct err *e) MUST_USE;
 /* Watches a namespace (NULL: all), until everything in it is known. Once. */
 int look_watch(struct look *l, const char *ns, struct err *e) MUST_USE;
-/* One pass; on_decided is called before it returns. key "namespace/name". */
-void look_at(struct look *l, const char *key, void (*on_decided)(void *arg, const struct observed *o, const struct plan *p),
-             void *arg);
+/* One pass; on_decided is called before it returns, unless the server lets it wait for too long. key "namespace/name". */
+int look_at(struct look *l, const char *key, void (*on_decided)(void *arg, const struct observed *o, const struct plan *p),
+            void *arg, struct err *e) MUST_USE;
 void look_close(struct look *l);
 
 /* NULL and ERR_ABSENT, or another kind. Caller frees. */

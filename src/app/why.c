@@ -112,10 +112,8 @@ static int gather(struct why *w, const struct look_options *o, struct err *e)
     json_put_dup(w->report, "conditions", json_at(live, "status.conditions"));
     json_put_dup(w->report, "scaling", json_at(live, "status.scaling"));
     json_put_dup(w->report, "decisions", json_at(live, "status.decisions"));
-    if (look_watch(&w->look, ns, e) < 0)
+    if (look_watch(&w->look, ns, e) < 0 || look_at(&w->look, key, on_decided, w->report, e) < 0)
         json_fmt(w->report, "unseen", "the evidence as it is now cannot be seen from here: %s", e->msg);
-    else
-        look_at(&w->look, key, on_decided, w->report);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "e2e/children.h"
 #include "e2e/operator.h"
+#include "e2e/wire.h"
 
 static const char *said; /* by the last command */
 
@@ -93,6 +94,64 @@ static void secrets_are_not_shown(struct e2e *t)
     operator_signal(op, SIGCONT);
 }
 
+static int ask_through(struct e2e *t, const struct wire *w, const char *command, const char *a, const char *b, const char *input)
+{
+    const char *argv[] = { getenv("E2E_BINARY") ? getenv("E2E_BINARY") : "build/everserve", command, "--kubeconfig", wire_kubeconfig(w),
+                           "-n", t->ns, a, b, NULL };
+
+    return e2e_run(t, argv, input, &said);
+}
+
+#define OTHER "{apiVersion: serving.everserve.dev/v1alpha1, kind: InferenceService, metadata: {name: other}," \
+              " spec: {predictor: {containers: [{image: m}]}}}\n"
+
+/* Who may not read all of it hears what is missing, and gets no half answer for a whole one. */
+static void forbidden_things_are_named(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+    struct wire *w = wire_start(t);
+
+    operator_ready(t, op);
+    e2e_apply(t, "%s", e2e_redis_service);
+    e2e_wait_present(t, "secrets/fraud-redis", 60);
+    wire_forbid(w, "/poddisruptionbudgets");
+    expect(t, ask_through(t, w, "diff", "fraud", NULL, NULL), 2, "PodDisruptionBudget in");
+    expect(t, 0, 0, "cannot be listed");
+    expect(t, ask_through(t, w, "why", "fraud", NULL, NULL), 0, "cannot be seen from here");
+    wire_forbid(w, "/inferenceservices");
+    expect(t, ask_through(t, w, "diff", NULL, NULL, NULL), 2, "InferenceService in");
+    expect(t, ask_through(t, w, "why", "fraud", NULL, NULL), 2, "told to say so");
+    wire_forbid(w, "/secrets/");
+    ask_through(t, w, "diff", "fraud", NULL, NULL);
+    expect(t, 0, 0, "the Secret of Redis cannot be read");
+    wire_forbid(w, "/nodes");
+    expect(t, ask_through(t, w, "diff", "-f", "-", OTHER), 1, "+ Deployment other");
+}
+
+static int ask_beside_redis(struct e2e *t, const char *command)
+{
+    const char *b = getenv("B") ? getenv("B") : "build", *binary = getenv("E2E_BINARY") ? getenv("E2E_BINARY") : "build/everserve";
+    const char *argv[] = { "env", e2e_fmt(t, "LD_PRELOAD=%s/tests/e2e/preload.so", b), "ASAN_OPTIONS=verify_asan_link_order=0",
+                           "E2E_REDIS_PORT=1", binary, command, "-n", t->ns, "fraud", NULL };
+
+    return e2e_run(t, argv, NULL, &said);
+}
+
+/* As from most desks. */
+static void redis_is_out_of_reach(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_apply(t, "%s", e2e_redis_service);
+    e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", NULL, 60);
+    e2e_wait_value(t, "poddisruptionbudgets/fraud-redis", "spec.maxUnavailable", "1", 60);
+    expect(t, ask_beside_redis(t, "diff"), 0, "Redis was not reached from here");
+    expect(t, 0, 0, "the operator last said Healthy");
+    expect(t, 0, 0, "nothing would change");
+    expect(t, ask_beside_redis(t, "why"), 0, "not reached from here");
+}
+
 static void bad_input_is_an_error(struct e2e *t)
 {
     expect(t, ask(t, "diff", "nobody", NULL, NULL), 2, "there is no InferenceService");
@@ -109,6 +168,8 @@ static const struct e2e_test tests[] = {
     { "diff: drift, field by field", drift_is_told, 0 },
     { "diff: values of Secrets are not shown", secrets_are_not_shown, 0 },
     { "diff and why: wrong names, files and options", bad_input_is_an_error, 0 },
+    { "diff and why: what may not be read is named", forbidden_things_are_named, 0 },
+    { "diff and why: Redis cannot be reached from here", redis_is_out_of_reach, NEEDS_NODES },
     { "why: decisions and what they wrote", why_tells_what_was_decided, 0 },
 };
 

@@ -202,6 +202,8 @@ static bool pass_request(struct link *l, const struct request *r)
     atomic_fetch_add(counter, 1);
     l->is_watch = is_watch(r);
     l->watch_generation = atomic_load(&l->w->watch_generation);
+    if (l->w->forbidden[0] && strstr(r->path, l->w->forbidden))
+        return answer(l, 403, "Forbidden", "");
     if (l->is_watch && take_gone(l->w))
         return answer(l, 410, "Expired", "");
     if (!l->is_watch && meets_fault(l, &goes_on))
@@ -403,6 +405,11 @@ void wire_fault_every(struct wire *w, enum wire_fault f, int every)
 {
     atomic_store(&w->fault, f);
     atomic_store(&w->fault_every, every);
+}
+
+void wire_forbid(struct wire *w, const char *part_of_path)
+{
+    snprintf(w->forbidden, sizeof(w->forbidden), "%s", part_of_path);
 }
 
 void wire_cut_watches(struct wire *w)

@@ -44,6 +44,7 @@ struct wire {
     atomic_int fault;             /* enum wire_fault */
     atomic_int fault_every;       /* n: one request in n meets it; never a watch */
     atomic_int fault_turn;
+    char forbidden[64];           /* requests whose path contains it are answered by 403; "": none */
     atomic_int watch_generation;  /* watches of an older one are cut */
     atomic_int watch_gone;        /* so many watches are answered by 410 */
     atomic_int watch_delay_ms;    /* events come this much later */
@@ -63,6 +64,7 @@ bool wire_has_stopped(struct wire *w);
 void wire_go_on(struct wire *w);
 
 void wire_fault_every(struct wire *w, enum wire_fault f, int every);
+void wire_forbid(struct wire *w, const char *part_of_path); /* before whoever asks is started; "": nothing any more */
 void wire_cut_watches(struct wire *w);
 
 /* For the harness. */
