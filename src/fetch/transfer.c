@@ -44,15 +44,13 @@ static void begin_answer(struct transfer *t)
     t->ends_by_itself = false;
 }
 
-static size_t on_header(char *data, size_t size, size_t n, void *arg)
+void transfer_hear(struct transfer *t, const char *data, size_t len)
 {
-    struct transfer *t = arg;
     char line[1024];
-    size_t len = size * n;
     char *value;
 
     if (len >= sizeof(line))
-        return len;
+        return;
     memcpy(line, data, len);
     line[len] = '\0';
     line[strcspn(line, "\r\n")] = '\0';
@@ -62,7 +60,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
     }
     value = strchr(line, ':');
     if (!value)
-        return len;
+        return;
     *value++ = '\0';
     value += strspn(value, " \t");
     if (strcasecmp(line, "etag") == 0)
@@ -71,7 +69,12 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
         read_range(t, value);
     else if (strcasecmp(line, "content-length") == 0 || (strcasecmp(line, "transfer-encoding") == 0 && strstr(value, "chunked")))
         t->ends_by_itself = true;
-    return len;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+    transfer_hear(arg, data, size * n);
+    return size * n;
 }
 
 /* ---- the body */

@@ -33,6 +33,9 @@ int transfer_init(struct transfer *t, const struct fetch_options *o, const struc
                   struct err *e) MUST_USE;
 void transfer_done(struct transfer *t);
 
+/* A line of the answer's head: what of it counts. Longer than 1 KiB: none of it does. */
+void transfer_hear(struct transfer *t, const char *line, size_t len);
+
 /* 0: all of it is in the part. ERR_RETRY: worth another try. */
 int transfer_run(struct transfer *t, struct err *e) MUST_USE;
 
