@@ -95,7 +95,6 @@ struct isvc {
     const char *ns;
     const char *name;
     const char *uid;              /* "" when the object never was on a server (render) */
-    const char *resource_version; /* likewise */
     int64_t generation;           /* 0 likewise */
     bool deleting;
     struct isvc_predictor predictor;

@@ -4,7 +4,7 @@
  *
  * Not pure. Replies are bounded (8 MiB), parsed, and lent to the callback.
  * Errors are mapped once, here: 404 ABSENT, 409 CONFLICT, 401/403 DENIED, 400/405/413/415/422
- * INVALID, 410 RETRY with gone set, 429/5xx/network RETRY with Retry-After; the
+ * INVALID, 410, 429/5xx/network RETRY with Retry-After; the
  * message is the server's own Status.message, shortened.
  */
 #ifndef KUBE_CLIENT_H
@@ -34,7 +34,6 @@ struct kube_request {
 
 struct kube_reply {
     int status;        /* HTTP status; 0: none came */
-    bool gone;         /* 410 Expired: list again */
     bool too_long;     /* more than the bound: ask for less */
     const cJSON *body; /* lent; NULL when none, or not JSON */
     struct err err;    /* ERR_NONE on 2xx */

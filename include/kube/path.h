@@ -9,9 +9,6 @@
 
 #include <stdbool.h>
 
-/* Everything but letters, digits and "-._~" as %XX. */
-char *kube_escape(const char *text);
-
 /* kube_path("/apis/apps/v1", "ns", "deployments", "x", "status"): namespace, name and
  * subresource may be NULL. api_path is taken as it is. */
 char *kube_path(const char *api_path, const char *ns, const char *plural, const char *name, const char *subresource);

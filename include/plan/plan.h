@@ -190,7 +190,4 @@ char *plan_render(const struct plan *p);
 /* One of its actions: "apply[Service: differs]". */
 void plan_render_action(const struct plan *p, const struct action *a, struct buf *out);
 
-/* The names of the rules, in order; NULL past the last. */
-const char *plan_rule_name(size_t i);
-
 #endif

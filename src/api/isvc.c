@@ -192,7 +192,6 @@ static void decode_metadata(struct isvc *s)
     s->ns = get_text(meta, "namespace");
     s->name = get_text(meta, "name");
     s->uid = get_text(meta, "uid");
-    s->resource_version = get_text(meta, "resourceVersion");
     s->generation = json_get_int(meta, "generation", 0);
     s->deleting = json_has(meta, "deletionTimestamp");
 }

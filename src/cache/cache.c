@@ -60,7 +60,7 @@ struct entry *cache_next(struct cache *c, const struct entry *after)
     return i.key ? i.value : NULL;
 }
 
-struct entry *cache_entry_make(struct cache *c, const char *key)
+static struct entry *entry_make(struct cache *c, const char *key)
 {
     struct entry *e = map_get(c->entries, key);
 
@@ -107,7 +107,7 @@ struct entry *cache_pod_entry(struct cache *c, const cJSON *obj, bool make)
 
     if (!key)
         return NULL;
-    return make ? cache_entry_make(c, key) : cache_get(c, key);
+    return make ? entry_make(c, key) : cache_get(c, key);
 }
 
 /* metadata as far as decisions read it: what changes with every write is left out, so that
@@ -174,7 +174,7 @@ void cache_put_service(struct cache *c, const cJSON *obj)
 
     if (!key || is_buried(c, obj))
         return;
-    e = cache_entry_make(c, key);
+    e = entry_make(c, key);
     e->is_stale = false;
     if (e->doc && rv && rv_is_older(rv, e->rv))
         return;
@@ -240,7 +240,7 @@ static struct entry *find_child(struct cache *c, const char *kind, const cJSON *
     *child = key && name ? child_by_kind(kind, service, name) : N_CHILDREN;
     if (*child == N_CHILDREN)
         return NULL;
-    return make ? cache_entry_make(c, key) : cache_get(c, key);
+    return make ? entry_make(c, key) : cache_get(c, key);
 }
 
 void cache_put_child(struct cache *c, const char *kind, const cJSON *obj)

@@ -36,7 +36,6 @@ struct cache {
     void *arg;
 };
 
-struct entry *cache_entry_make(struct cache *c, const char *key); /* the one there is, or a new one */
 /* The entry of the service that the object's label names; NULL: none is named, or there is none and make is false. */
 struct entry *cache_pod_entry(struct cache *c, const cJSON *obj, bool make);
 /* Tells, then forgets an entry of which nothing is left: e may be gone. */

@@ -114,7 +114,7 @@ static void canonical_members(cJSON *obj)
         build_canonical_member(obj, cJSON_GetArrayItem(obj, i)->string);
 }
 
-void build_canonical_resources(cJSON *resources)
+static void canonical_resources(cJSON *resources)
 {
     canonical_members(json_member(resources, "requests"));
     canonical_members(json_member(resources, "limits"));
@@ -140,7 +140,7 @@ static void canonical_containers(cJSON *list)
     cJSON *c;
 
     cJSON_ArrayForEach(c, list) {
-        build_canonical_resources(json_member(c, "resources"));
+        canonical_resources(json_member(c, "resources"));
         canonical_env(json_member(c, "env"));
     }
 }
@@ -151,7 +151,7 @@ void build_canonical_pod(cJSON *pod_spec)
 
     canonical_containers(json_member(pod_spec, "containers"));
     canonical_containers(json_member(pod_spec, "initContainers"));
-    build_canonical_resources(json_member(pod_spec, "resources"));
+    canonical_resources(json_member(pod_spec, "resources"));
     canonical_members(json_member(pod_spec, "overhead"));
     cJSON_ArrayForEach(v, json_member(pod_spec, "volumes"))
         build_canonical_member(json_member(v, "emptyDir"), "sizeLimit");

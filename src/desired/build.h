@@ -72,8 +72,6 @@ void build_container_security(cJSON *container);
 #define BUILD_ENTRY_PROGRAM "/usr/bin/everserve-entry" /* of our own image */
 #define BACKUP_DIR "/backup"
 #define BACKUP_ANNOTATION "serving.everserve.dev/backup" /* of the Job: the backup's name */
-/* The claim that takes this service's backups. */
-void build_backup_claim_name(const struct isvc *s, char out[300]);
 
 /* The program of ours that a Redis container starts through: what brings it into the pod, and the command's
  * front, up to the server's own. redis_fence.c */
@@ -100,9 +98,8 @@ void build_redis_stop_hook(cJSON *container);
 /* <name>-redis. */
 void build_redis_name(const struct isvc *s, char out[ISVC_NAME_MAX + 8]);
 
-/* What the server would store: quantities of requests and limits; the canonical quantity of one member;
+/* What the server would store: the canonical quantity of one member; in a pod those of requests and limits, and
  * defaults inside atomic values of env. What cannot be read is left for the server to refuse. */
-void build_canonical_resources(cJSON *resources);
 void build_canonical_member(cJSON *obj, const char *key);
 void build_canonical_pod(cJSON *pod_spec);
 

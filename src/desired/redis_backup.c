@@ -10,7 +10,7 @@
 
 enum { GRACE_S = 30, RETRIES = 2, LATE_S = 3600, SECOND_TRY_S = 6 * 3600 };
 
-void build_backup_claim_name(const struct isvc *s, char out[300])
+static void claim_name(const struct isvc *s, char out[300])
 {
     if (s->redis.backup.claim_name)
         snprintf(out, 300, "%s", s->redis.backup.claim_name);
@@ -102,7 +102,7 @@ static void add_pod(const struct isvc *s, const struct desired_input *in, cJSON 
     json_int(pod, "terminationGracePeriodSeconds", GRACE_S);
     build_redis_security(pod);
     add_container(s, pod, name, tls);
-    build_backup_claim_name(s, claim);
+    claim_name(s, claim);
     v = json_push_obj(json_arr(pod, "volumes"));
     json_str(v, "name", "backup");
     json_str(json_obj(v, "persistentVolumeClaim"), "claimName", claim);

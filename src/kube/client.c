@@ -131,7 +131,6 @@ static void read_reply(struct kube_call *c, const struct http_reply *r, cJSON **
 
     reply->body = *body;
     reply->too_long = r->too_long;
-    reply->gone = kube_status_is_gone(r->status, *body);
     if (r->err.kind)
         reply->err = r->err;
     else if (kube_status_to_err(r->status, r->retry_after_ms, *body, &reply->err) == 0 && !is_json && !c->on_data &&

@@ -30,15 +30,6 @@ static void add_step(struct buf *b, const char *step)
     add_escaped(b, step);
 }
 
-char *kube_escape(const char *text)
-{
-    struct buf b;
-
-    buf_init(&b, PATH_MAX_BYTES);
-    add_escaped(&b, text);
-    return buf_take(&b);
-}
-
 char *kube_path(const char *api_path, const char *ns, const char *plural, const char *name, const char *subresource)
 {
     struct buf b;

@@ -45,11 +45,6 @@ static const struct rule {
     { "scaling", rule_scaling },           { "survives", rule_survives },   { "redis-ready", rule_redis_ready },
 };
 
-const char *plan_rule_name(size_t i)
-{
-    return i < COUNT(rules) ? rules[i].name : NULL;
-}
-
 static enum verdict_of_rule say(struct walk *w, enum verdict_of_rule how, const char *reason, const char *fmt,
                                 va_list ap) __attribute__((format(printf, 4, 0)));
 

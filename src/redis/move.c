@@ -37,7 +37,7 @@ const struct redis_target *move_target(const struct redis_move *m, size_t member
     return &m->nodes[member].at;
 }
 
-void move_over(struct redis_move *m)
+static void move_over(struct redis_move *m)
 {
     m->over = true;
     loop_timer_set(m->timer, 0);

@@ -25,7 +25,7 @@ static const struct step {
 
 static void enter(struct lane *lane, enum handover_step step);
 
-struct work *lane_work(const struct lane *lane, size_t i)
+static struct work *lane_work(const struct lane *lane, size_t i)
 {
     return &lane->m->works[lane->window[i]];
 }

@@ -95,7 +95,6 @@ void move_node_timeout(struct redis_move *m, int64_t ms);
 /* The first one is reported; no slot is begun afterwards. w may be NULL. */
 void move_error(struct redis_move *m, const struct work *w, size_t member, enum reply_class what, const char *error);
 void move_lane_idle(struct redis_move *m, struct lane *lane); /* has no slot left, may not begin one, or is dead */
-void move_over(struct redis_move *m);
 /* One connection lost is a node lost. */
 void move_node_lost(struct redis_move *m, size_t member, bool denied, const char *why);
 struct redis_auth move_auth(const struct redis_move *m, size_t member); /* lent */
@@ -126,7 +125,6 @@ void lane_die(struct lane *lane);   /* a link is lost: what is open stays open *
 void lane_keys_done(struct lane *lane, struct work *w);
 void lane_give_up(struct work *w, enum move_state state); /* in this batch */
 void lane_done(struct lane *lane);
-struct work *lane_work(const struct lane *lane, size_t i);
 
 /* move_keys.c */
 struct keys {

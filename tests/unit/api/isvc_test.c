@@ -137,7 +137,6 @@ static void all_of_it_is_read(void **state)
     assert_int_equal(decode(text, &s, &e), 0);
     assert_true(s.deleting && s.predictor.autoscaled);
     assert_int_equal(s.generation, 3);
-    assert_string_equal(s.resource_version, "7");
     assert_int_equal(s.predictor.port, 9000);
     assert_false(s.gate.hold_up);
     assert_int_equal(s.gate.max_hold_s, 0);

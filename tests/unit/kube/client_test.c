@@ -22,7 +22,7 @@ struct fixture {
     struct script_server server;
     struct loop_timer *guard, *timer;
     char token_file[32];
-    bool timed_out, has_body, gone;
+    bool timed_out, has_body;
     int n_done, n_wanted, status, timeout_ms;
     struct err err;
     char seen[200];
@@ -94,7 +94,6 @@ static void on_reply(void *arg, const struct kube_reply *r)
     struct fixture *f = arg;
 
     f->status = r->status;
-    f->gone = r->gone;
     f->err = r->err;
     f->has_body = r->body != NULL;
     if (json_get_str(r->body, "metadata.name"))
@@ -126,43 +125,43 @@ static const struct row {
     struct script script;
     int status;
     enum err_kind kind;
-    bool has_body, gone;
+    bool has_body;
     int32_t retry_after_ms;
     const char *msg;
 } rows[] = {
-    { "200 is no error", REPLY("200 OK", "", "{\"metadata\":{}}"), 200, ERR_NONE, true, false, 0, "" },
-    { "201 is no error", REPLY("201 Created", "", "{}"), 201, ERR_NONE, true, false, 0, "" },
-    { "200 without a body is one", REPLY("200 OK", "", ""), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
-    { "200 with half a body is one", REPLY("200 OK", "", "{\"metadata\":{\"na"), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
-    { "200 from a proxy's login page is one", REPLY("200 OK", "", "<html>"), 200, ERR_RETRY, false, false, 0, "without a JSON body" },
+    { "200 is no error", REPLY("200 OK", "", "{\"metadata\":{}}"), 200, ERR_NONE, true, 0, "" },
+    { "201 is no error", REPLY("201 Created", "", "{}"), 201, ERR_NONE, true, 0, "" },
+    { "200 without a body is one", REPLY("200 OK", "", ""), 200, ERR_RETRY, false, 0, "without a JSON body" },
+    { "200 with half a body is one", REPLY("200 OK", "", "{\"metadata\":{\"na"), 200, ERR_RETRY, false, 0, "without a JSON body" },
+    { "200 from a proxy's login page is one", REPLY("200 OK", "", "<html>"), 200, ERR_RETRY, false, 0, "without a JSON body" },
     { "400 is invalid", REPLY("400 Bad Request", "", STATUS("BadRequest", "no such field")),
-      400, ERR_INVALID, true, false, 0, "HTTP 400: no such field" },
+      400, ERR_INVALID, true, 0, "HTTP 400: no such field" },
     { "401 is denied", REPLY("401 Unauthorized", "", STATUS("Unauthorized", "Unauthorized")),
-      401, ERR_DENIED, true, false, 0, "Unauthorized" },
+      401, ERR_DENIED, true, 0, "Unauthorized" },
     { "403 is denied", REPLY("403 Forbidden", "", STATUS("Forbidden", "pods is forbidden")),
-      403, ERR_DENIED, true, false, 0, "pods is forbidden" },
-    { "404 is absent", REPLY("404 Not Found", "", STATUS("NotFound", "no x")), 404, ERR_ABSENT, true, false, 0, "no x" },
-    { "404 without a status", REPLY("404 Not Found", "", "404 page not found"), 404, ERR_ABSENT, false, false, 0, "HTTP 404" },
-    { "405 is invalid", REPLY("405 Method Not Allowed", "", "{}"), 405, ERR_INVALID, true, false, 0, "HTTP 405" },
-    { "409 is a conflict", REPLY("409 Conflict", "", STATUS("Conflict", "changed")), 409, ERR_CONFLICT, true, false, 0, "changed" },
-    { "410 says list again", REPLY("410 Gone", "", STATUS("Expired", "too old")), 410, ERR_RETRY, true, true, 0, "too old" },
-    { "413 is invalid", REPLY("413 Too Large", "", ""), 413, ERR_INVALID, false, false, 0, "HTTP 413" },
-    { "415 is invalid", REPLY("415 Unsupported", "", "{}"), 415, ERR_INVALID, true, false, 0, "HTTP 415" },
+      403, ERR_DENIED, true, 0, "pods is forbidden" },
+    { "404 is absent", REPLY("404 Not Found", "", STATUS("NotFound", "no x")), 404, ERR_ABSENT, true, 0, "no x" },
+    { "404 without a status", REPLY("404 Not Found", "", "404 page not found"), 404, ERR_ABSENT, false, 0, "HTTP 404" },
+    { "405 is invalid", REPLY("405 Method Not Allowed", "", "{}"), 405, ERR_INVALID, true, 0, "HTTP 405" },
+    { "409 is a conflict", REPLY("409 Conflict", "", STATUS("Conflict", "changed")), 409, ERR_CONFLICT, true, 0, "changed" },
+    { "410 says list again", REPLY("410 Gone", "", STATUS("Expired", "too old")), 410, ERR_RETRY, true, 0, "too old" },
+    { "413 is invalid", REPLY("413 Too Large", "", ""), 413, ERR_INVALID, false, 0, "HTTP 413" },
+    { "415 is invalid", REPLY("415 Unsupported", "", "{}"), 415, ERR_INVALID, true, 0, "HTTP 415" },
     { "422 is invalid", REPLY("422 Unprocessable", "", STATUS("Invalid", "spec.replicas: Invalid value")),
-      422, ERR_INVALID, true, false, 0, "spec.replicas" },
+      422, ERR_INVALID, true, 0, "spec.replicas" },
     { "429 obeys Retry-After", REPLY("429 Too Many", "Retry-After: 3\r\n", STATUS("TooManyRequests", "slow down")),
-      429, ERR_RETRY, true, false, 3000, "slow down" },
+      429, ERR_RETRY, true, 3000, "slow down" },
     { "429 with the time in its body", REPLY("429 Too Many", "", "{\"details\":{\"retryAfterSeconds\":5}}"),
-      429, ERR_RETRY, true, false, 5000, "HTTP 429" },
-    { "500 is retried", REPLY("500 Oh", "", "oh"), 500, ERR_RETRY, false, false, 0, "HTTP 500" },
-    { "503 obeys Retry-After", REPLY("503 No", "Retry-After: 1\r\n", ""), 503, ERR_RETRY, false, false, 1000, "HTTP 503" },
+      429, ERR_RETRY, true, 5000, "HTTP 429" },
+    { "500 is retried", REPLY("500 Oh", "", "oh"), 500, ERR_RETRY, false, 0, "HTTP 500" },
+    { "503 obeys Retry-After", REPLY("503 No", "Retry-After: 1\r\n", ""), 503, ERR_RETRY, false, 1000, "HTTP 503" },
     { "504 is retried", REPLY("504 Late", "", STATUS("Timeout", "Too large resource version: 9")),
-      504, ERR_RETRY, true, false, 0, "Too large" },
+      504, ERR_RETRY, true, 0, "Too large" },
     { "a message becomes one line", REPLY("400 Bad", "", STATUS("x", "a\\nb\\tc\\u001b[31m")),
-      400, ERR_INVALID, true, false, 0, "a b c [31m" },
-    { "a status that is a list", REPLY("400 Bad", "", "[1]"), 400, ERR_INVALID, true, false, 0, "HTTP 400: no reason given" },
-    { "no answer", { "", 0, 0, HANG }, 0, ERR_RETRY, false, false, 0, "no answer" },
-    { "a reset", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 0, 0, RESET }, 200, ERR_RETRY, false, false, 0, "" },
+      400, ERR_INVALID, true, 0, "a b c [31m" },
+    { "a status that is a list", REPLY("400 Bad", "", "[1]"), 400, ERR_INVALID, true, 0, "HTTP 400: no reason given" },
+    { "no answer", { "", 0, 0, HANG }, 0, ERR_RETRY, false, 0, "no answer" },
+    { "a reset", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 0, 0, RESET }, 200, ERR_RETRY, false, 0, "" },
 };
 
 static void check(void **state)
@@ -180,7 +179,6 @@ static void check(void **state)
     assert_int_equal(f->status, r->status);
     assert_int_equal(f->err.kind, r->kind);
     assert_int_equal(f->has_body, r->has_body);
-    assert_int_equal(f->gone, r->gone);
     assert_int_equal(f->err.retry_after_ms, r->retry_after_ms);
     if (!strstr(f->err.msg, r->msg))
         fail_msg("%s", f->err.msg);
