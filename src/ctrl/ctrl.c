@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "shell.h"
 
 enum { STOP_MS = 10000, IDLE_MS = 1000, TRIM_PASSES = 256, TRIM_IDLE_MS = 200 };
@@ -101,6 +102,18 @@ bool ctrl_is_ready(const struct ctrl *c, struct buf *why)
     return watches_are_synced(c, why);
 }
 
+/* Who may not read or write the Lease never leads: said once, not at each try. */
+static void tell_of_lease(struct ctrl *c)
+{
+    const struct err *e = c->lease ? lease_trouble(c->lease) : NULL;
+    uint64_t said = e && e->kind != ERR_NONE && e->kind != ERR_CONFLICT ? str_hash(STR_HASH_INIT, e->msg, strlen(e->msg)) : 0;
+
+    if (said && said != c->said_of_lease)
+        log_warn("the Lease cannot be had", F("namespace", c->cfg.lease_namespace), F("lease", c->cfg.lease_name),
+                 F("error", (const char *)e->msg), F("then", err_kind_name(e->kind)));
+    c->said_of_lease = said;
+}
+
 /* "Absent from the cache" means nothing before every watch has its first list. */
 static bool may_work(const struct ctrl *c)
 {
@@ -121,6 +134,7 @@ static void turn(void *arg)
     const char *key;
 
     if (!may_work(c)) {
+        tell_of_lease(c);
         loop_timer_set(c->timer, IDLE_MS); /* a Lease may come back without a word */
         return;
     }

@@ -111,6 +111,7 @@ struct ctrl {
     size_t n_watched;
     struct discovery *discovery; /* NULL: not started */
     struct lease *lease; /* NULL without election */
+    uint64_t said_of_lease; /* a hash; 0: nothing */
     struct events *events;
     struct ctrl_metrics m;
     int32_t n_passes;
