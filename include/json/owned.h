@@ -9,8 +9,8 @@
  * Projecting the live object onto that set gives what the server holds of what
  * we applied. We keep only the hash of the projection; equal to the hash of the
  * desired object means that nothing needs to be sent. The hash takes no notice
- * of the order of members, nor of items of arrays of objects (the server may
- * interleave foreign items); arrays of scalars keep their order.
+ * of the order of members, nor of items of arrays of objects, where it means
+ * nothing: of initContainers and env, and of scalars, it does.
  */
 #ifndef JSON_OWNED_H
 #define JSON_OWNED_H
@@ -26,6 +26,10 @@ cJSON *owned_project(const cJSON *live, const cJSON *fields);
 
 /* Hash of a desired or projected object, without identity. Null members do not count. */
 uint64_t owned_hash(const cJSON *obj);
+
+/* The same without the order of initContainers and env: as statuses have it since release 0.1.0, where another hash of
+ * the same template would restart pods. */
+uint64_t owned_hash_any_order(const cJSON *obj);
 
 /* The careful comparison, for when hashes differ because the server normalised:
  * every desired value is held by live (quantities by amount, objects inside a leaf may

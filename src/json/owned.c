@@ -79,10 +79,25 @@ static uint64_t mix(uint64_t h)
     return h ^ (h >> 31);
 }
 
-static uint64_t hash_value(const cJSON *v);
+static uint64_t hash_value(const cJSON *v, bool ordered);
+
+static uint64_t hash_array(const cJSON *v, bool ordered)
+{
+    bool any_order = !ordered || !path_is_ordered(v->string);
+    uint64_t chain = 2, sum = 2;
+
+    for (const cJSON *item = v->child; item; item = item->next) {
+        uint64_t h = hash_value(item, ordered);
+
+        any_order = any_order && cJSON_IsObject(item);
+        chain = mix(chain * 31 + h);
+        sum += mix(h);
+    }
+    return any_order ? mix(sum) : chain;
+}
 
 /* A sum, so that the order of members does not matter. */
-static uint64_t hash_object(const cJSON *v, const char *const *skip)
+static uint64_t hash_object(const cJSON *v, const char *const *skip, bool ordered)
 {
     uint64_t sum = 1;
 
@@ -92,34 +107,19 @@ static uint64_t hash_object(const cJSON *v, const char *const *skip)
         for (const char *const *s = skip; s && *s && !skipped; s++)
             skipped = str_eq(m->string, *s);
         if (!skipped)
-            sum += mix(str_hash(hash_value(m), m->string, strlen(m->string)));
+            sum += mix(str_hash(hash_value(m, ordered), m->string, strlen(m->string)));
     }
     return mix(sum);
 }
 
-static uint64_t hash_array(const cJSON *v)
-{
-    uint64_t chain = 2, sum = 2;
-    bool only_objects = true;
-
-    for (const cJSON *item = v->child; item; item = item->next) {
-        uint64_t h = hash_value(item);
-
-        only_objects = only_objects && cJSON_IsObject(item);
-        chain = mix(chain * 31 + h);
-        sum += mix(h);
-    }
-    return only_objects ? mix(sum) : chain;
-}
-
-static uint64_t hash_value(const cJSON *v)
+static uint64_t hash_value(const cJSON *v, bool ordered)
 {
     double num;
 
     if (cJSON_IsObject(v))
-        return hash_object(v, NULL);
+        return hash_object(v, NULL, ordered);
     if (cJSON_IsArray(v))
-        return hash_array(v);
+        return hash_array(v, ordered);
     if (cJSON_IsString(v))
         return str_hash(str_hash(STR_HASH_INIT, "s", 1), v->valuestring, strlen(v->valuestring));
     if (cJSON_IsNumber(v)) {
@@ -129,7 +129,7 @@ static uint64_t hash_value(const cJSON *v)
     return cJSON_IsTrue(v) ? 3 : cJSON_IsFalse(v) ? 4 : 5;
 }
 
-uint64_t owned_hash(const cJSON *obj)
+static uint64_t hash_root(const cJSON *obj, bool ordered)
 {
     static const char *const root_skip[] = { "apiVersion", "kind", "metadata", NULL };
     static const char *const meta_skip[] = { "name", "namespace", NULL };
@@ -137,7 +137,17 @@ uint64_t owned_hash(const cJSON *obj)
 
     if (!cJSON_IsObject(obj))
         return 0;
-    return mix(hash_object(obj, root_skip) + 31 * (meta ? hash_object(meta, meta_skip) : mix(1)));
+    return mix(hash_object(obj, root_skip, ordered) + 31 * (meta ? hash_object(meta, meta_skip, ordered) : mix(1)));
+}
+
+uint64_t owned_hash(const cJSON *obj)
+{
+    return hash_root(obj, true);
+}
+
+uint64_t owned_hash_any_order(const cJSON *obj)
+{
+    return hash_root(obj, false);
 }
 
 bool owned_has(const cJSON *fields, const char *path)

@@ -160,6 +160,24 @@ static bool matches_item(struct walk *w, const cJSON *live, struct elements *own
     return leave(w, n, !el ? differ(w, "not ours yet") : !have ? differ(w, "absent") : matches(w, have, el->fields, want));
 }
 
+/* Others' items may stand between ours. */
+static bool is_in_order(const cJSON *live, struct elements *owned, const cJSON *want)
+{
+    const cJSON *at = live->child;
+    int i = 0;
+
+    for (const cJSON *v = want->child; v; v = v->next, i++) {
+        const cJSON *have = elements_live_item(owned, elements_find(owned, v, i), live, i);
+
+        while (at && at != have)
+            at = at->next;
+        if (!at)
+            return false;
+        at = at->next;
+    }
+    return true;
+}
+
 static bool matches_array(struct walk *w, const cJSON *live, const cJSON *fields, const cJSON *want)
 {
     struct elements owned;
@@ -171,6 +189,8 @@ static bool matches_array(struct walk *w, const cJSON *live, const cJSON *fields
         same = matches_item(w, live, &owned, v, i);
     if (same && owned.n != (size_t)i)
         same = differ(w, "holds an item of ours that is no longer wanted");
+    if (same && path_is_ordered(want->string) && !is_in_order(live, &owned, want))
+        same = differ(w, "another order");
     elements_done(&owned);
     return same;
 }

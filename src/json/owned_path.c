@@ -129,6 +129,11 @@ const cJSON *elements_live_item(struct elements *owned, const struct element *el
     return NULL;
 }
 
+bool path_is_ordered(const char *key)
+{
+    return str_eq(key, "initContainers") || str_eq(key, "env");
+}
+
 /* Fields of type Quantity in what we apply; own NULL: every member. */
 static bool is_quantity(const char *in, const char *own)
 {

@@ -17,6 +17,9 @@ const cJSON *path_leftover(const cJSON *live, const cJSON *want);
  * value? fields: who owns it, NULL nobody; of a list whose items have owners the empty one has none. */
 bool path_is_left_out(const cJSON *fields, const cJSON *want);
 
+/* Does the order of the items of this list mean something? NULL: not a member. */
+bool path_is_ordered(const char *key);
+
 /* Equal; or, where the server holds a quantity and writes it its own way, the same amount. in: the key of the object
  * that holds want, NULL: it has none. Everything else is text: a variable's "1.1" is not "1.10". */
 bool path_same_scalar(const char *in, const cJSON *live, const cJSON *want);

@@ -16,7 +16,7 @@ static void hash_template(const struct walk *w, char out[17])
 
     in.model_fetcher = "";
     deployment = desired_child(CHILD_DEPLOYMENT, w->o->svc, &in);
-    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash(json_at(deployment, "spec.template")));
+    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash_any_order(json_at(deployment, "spec.template")));
 }
 
 static bool is_template_known(const struct walk *w)

@@ -16,7 +16,7 @@ static void hash_template(const struct walk *w, char out[17])
 
     in.redis_entrypoint = "";
     set = desired_child(CHILD_REDIS_STATEFULSET, w->o->svc, &in);
-    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash(json_at(set, "spec.template")));
+    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash_any_order(json_at(set, "spec.template")));
 }
 
 /* The operator's image of the moment comes along when the pods change anyway. */

@@ -121,7 +121,7 @@ static void hash_template(const struct walk *w, char out[17])
 
     in.headroom_image = "";
     deployment = desired_child(CHILD_HEADROOM, w->o->svc, &in);
-    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash(json_at(deployment, "spec.template")));
+    snprintf(out, 17, "%016llx", (unsigned long long)owned_hash_any_order(json_at(deployment, "spec.template")));
 }
 
 /* The operator's own image of the day that they were made: its upgrade restarts no placeholder. */

@@ -124,6 +124,27 @@ static void check_empty(void **state)
     assert_int_equal(n_rows == 0, r->same);
 }
 
+/* Containers of the start run one after the other, and a variable may name those before it. */
+static void order_counts_where_it_means_something(void **state)
+{
+    static const char fields_text[] =
+        "{\"f:env\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:name\":{}},\"k:{\\\"name\\\":\\\"b\\\"}\":{\".\":{},\"f:name\":{}}}}";
+    AUTO_JSON cJSON *fields = parse(fields_text), *live = parse("{\"env\":[{\"name\":\"a\"},{\"name\":\"theirs\"},{\"name\":\"b\"}]}");
+    AUTO_JSON cJSON *same = parse("{\"env\":[{\"name\":\"a\"},{\"name\":\"b\"}]}"), *other = parse("{\"env\":[{\"name\":\"b\"},{\"name\":\"a\"}]}");
+    AUTO_JSON cJSON *ports = parse("{\"ports\":[{\"name\":\"a\"},{\"name\":\"b\"}]}"), *turned = parse("{\"ports\":[{\"name\":\"b\"},{\"name\":\"a\"}]}");
+    AUTO_JSON cJSON *mine = owned_project(live, fields);
+    struct err why = { 0 };
+    (void)state;
+
+    assert_true(owned_matches(live, fields, same, &why));
+    assert_false(owned_matches(live, fields, other, &why));
+    assert_non_null(strstr(why.msg, "env: another order"));
+    assert_true(owned_hash(mine) == owned_hash(same));
+    assert_true(owned_hash(same) != owned_hash(other));
+    assert_true(owned_hash(ports) == owned_hash(turned));
+    assert_true(owned_hash_any_order(same) == owned_hash_any_order(other));
+}
+
 static void projection_is_only_ours(void **state)
 {
     AUTO_JSON cJSON *live = parse(LIVE("2", "\"1\"", "[1,2]")), *fields = parse(FIELDS);
@@ -206,7 +227,7 @@ int main(void)
     static const struct CMUnitTest more[] = {
         cmocka_unit_test(projection_is_only_ours),   cmocka_unit_test(fields_are_those_of_our_apply),
         cmocka_unit_test(has_follows_paths),         cmocka_unit_test(nothing_owned_never_matches),
-        cmocka_unit_test(hash_sees_what_counts),
+        cmocka_unit_test(hash_sees_what_counts),     cmocka_unit_test(order_counts_where_it_means_something),
     };
     struct CMUnitTest tests[COUNT(rows) + COUNT(empty_rows) + COUNT(more)];
 
