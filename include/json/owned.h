@@ -27,8 +27,8 @@ cJSON *owned_project(const cJSON *live, const cJSON *fields);
 /* Hash of a desired or projected object, without identity. Null members do not count. */
 uint64_t owned_hash(const cJSON *obj);
 
-/* The same without the order of initContainers and env: as statuses have it since release 0.1.0, where another hash of
- * the same template would restart pods. */
+/* The same without the order of initContainers and env: for hashes that outlive us. Statuses have had them since release
+ * 0.1.0, where another hash of the same template would restart pods; kept templates are named by them. */
 uint64_t owned_hash_any_order(const cJSON *obj);
 
 /* The careful comparison, for when hashes differ because the server normalised:

@@ -561,7 +561,7 @@ static const struct field decision_fields[] = {
 static const struct field status_fields[] = {
     { .name = "observedGeneration", .type = T_INT, .max = INT64_C(1) << 53, .doc = "The generation this speaks of." },
     { .name = "conditions", .type = T_LIST, .max = 32, .sub = condition_fields, .key = "type",
-      .doc = "Ready, PredictorReady, RedisReady, ScalingHeld, RolledBack, Reconciling, Stalled." },
+      .doc = "Ready, PredictorReady, RedisReady, ScalingHeld, ScalingBlind, RolledBack, Survivable, Reconciling, Stalled ..." },
     COUNTER("replicas", "Replicas that exist."),
     COUNTER("readyReplicas", "Replicas that are ready."),
     { .name = "selector", .type = T_TEXT, .min = -1, .max = 1024, .doc = "Of the serving pods." },

@@ -16,7 +16,7 @@ void template_hash(const cJSON *template, char out[TEMPLATE_HASH_SIZE])
 {
     const uint64_t forty_bits = (UINT64_C(1) << 40) - 1;
 
-    snprintf(out, TEMPLATE_HASH_SIZE, "%010" PRIx64, owned_hash(template) & forty_bits);
+    snprintf(out, TEMPLATE_HASH_SIZE, "%010" PRIx64, owned_hash_any_order(template) & forty_bits);
 }
 
 void revision_name(const char *service, const char *hash, char out[ISVC_NAME_MAX + 1 + TEMPLATE_HASH_SIZE])
