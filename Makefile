@@ -187,6 +187,9 @@ bench: all sim $(BENCHES)
 
 bench-redis: $(REDIS_BENCHES)
 	@for b in $^; do $$b || exit 1; done
+	@for s in redis-8.6 valkey-9.1; do d=$(B)/servers/$$s; [ ! -d $$d ] || { echo "$$s, atomic:"; \
+	 case $$s in valkey*) export BENCH_CLI_OPTIONS=--cluster-use-atomic-slot-migration;; esac; \
+	 LAB_SERVER=$$d/$${s%-*}-server BENCH_CLI=$$d/$${s%-*}-cli $(B)/tests/bench/redis/redis_bench || exit 1; }; done
 
 clean:
 	rm -rf build-*

@@ -12,11 +12,14 @@
 
 #include "slots/view.h"
 
-#define PACE_KEYS_MIN 8
+#define PACE_KEYS_MIN 16
 #define PACE_KEYS_MAX 256
-#define PACE_SLOTS_MAX 64        /* open per pair (SETSLOT and MIGRATE), or of one job (atomic) */
+#define PACE_SLOTS_MIN 16        /* for latency's sake; a failure may make it one */
+#define PACE_SLOTS_MAX 64        /* open per pair (SETSLOT and MIGRATE) */
+#define PACE_JOB_SLOTS_FIRST 256 /* of one job (atomic) */
+#define PACE_JOB_SLOTS_MAX 1024
 #define PACE_PAIRS_MAX 8
-#define PACE_LEAST_LIMIT_US 5000
+#define PACE_LEAST_LIMIT_US 2500
 
 enum move_engine {
     ENGINE_LEGACY,    /* SETSLOT and MIGRATE: redis/move.h */
@@ -43,7 +46,7 @@ struct pace pace_start(enum move_engine engine);
 void pace_idle(struct pace *p, int64_t seen_us); /* while nothing moves; 0 changes nothing */
 int64_t pace_limit_us(const struct pace *p);
 /* Once per window of a few hundred milliseconds: its worst PING but one in a hundred. What the slowest pace sees
- * is not its doing, nor what is much the same at a quarter of the pace: then the idle latency is raised, and falls
+ * is not its doing, nor what is much the same after some steps down: then the idle latency is raised, and falls
  * again with what is seen later. */
 void pace_latency(struct pace *p, int64_t seen_us);
 
@@ -53,7 +56,10 @@ enum pace_advice {
     PACE_ENGINE,     /* pace.engine is another one now */
     PACE_QUARANTINE, /* leave this slot alone and say so; the others go on */
 };
-void pace_worked(struct pace *p); /* a batch or job ended well */
+void pace_worked(struct pace *p); /* a batch by SETSLOT and MIGRATE ended well */
+/* A job of the servers ended well. It is to be short, because a failover of either end meanwhile may lose what it
+ * moves: what took little time may be more next time. */
+void pace_took(struct pace *p, int64_t job_ms);
 enum pace_advice pace_failed(struct pace *p);
 int pace_wait_ms(const struct pace *p); /* before the next try */
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { STUCK_MS = 60000, SHORT_MS = 2000, LONG_MS = 8000, SLOTS_MAX = 1024 };
+enum { STUCK_MS = 60000 };
 
 /* Which engine, by the versions of all; once one has failed for good, pace knows better. NULL: not all have said
  * their version. */
@@ -35,20 +35,6 @@ static int64_t keys_per_slot(const struct redis_seen *seen)
     return keys / SLOT_COUNT;
 }
 
-/* A migration is short, because a failover of either end meanwhile may lose what it moves: what takes little time may
- * be more next time. */
-static void fit_size(struct pace *p, int64_t took_ms)
-{
-    int slots = p->slots;
-
-    pace_worked(p);
-    if (took_ms < SHORT_MS)
-        slots = slots < SLOTS_MAX / 2 ? slots * 2 : SLOTS_MAX;
-    else if (took_ms > LONG_MS && slots > 1)
-        slots /= 2;
-    p->slots = slots;
-}
-
 /* What some server says of the newest migration that failed; "" when none says anything. */
 static const char *last_words(const struct redis_seen *seen)
 {
@@ -70,7 +56,7 @@ static void judge_migration(struct walk *w, const struct resize_step *s)
         m->not_before_ms = w->o->now_ms + pace_wait_ms(&m->pace);
         snprintf(m->error, sizeof(m->error), "%s", last_words(&w->o->redis));
     } else if (m->left && took_ms > 0) {
-        fit_size(&m->pace, took_ms);
+        pace_took(&m->pace, took_ms);
         m->error[0] = '\0';
         m->slots_per_second = (m->left - s->slots_left) * 1000LL / took_ms;
         m->keys_per_second = m->slots_per_second * keys_per_slot(&w->o->redis);

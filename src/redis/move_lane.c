@@ -4,6 +4,7 @@
 #include "redis/mover.h"
 
 #define MOVING_AT_ONCE 2 /* slots of a lane whose keys move: while one is migrated the next is listed */
+#define TAKEN_AT_ONCE 8 /* slots that a target takes before its answers are awaited */
 
 enum whom { SOURCE, TARGET };
 
@@ -24,6 +25,7 @@ static const struct step {
 };
 
 static void enter(struct lane *lane, enum handover_step step);
+static void send_more(struct lane *lane);
 
 static struct work *lane_work(const struct lane *lane, size_t i)
 {
@@ -95,9 +97,11 @@ static void after_count(struct lane *lane)
 
 static void answered(struct lane *lane)
 {
-    if (--lane->n_awaited > 0)
+    if (--lane->n_awaited > 0 || lane->m->over)
         return;
-    if (lane->step == HAND_COUNT)
+    if (lane->cursor < lane->n_window)
+        send_more(lane);
+    else if (lane->step == HAND_COUNT)
         after_count(lane);
     else
         next_step(lane);
@@ -137,29 +141,51 @@ static bool takes_part(const struct lane *lane, const struct work *w)
     return !w->out && w->from <= lane->step && !(lane->step == HAND_COUNT && w->clean);
 }
 
-static void send_step(struct lane *lane)
+/* A target tells everybody of each slot that it takes, and each of them reads it through and writes its nodes.conf:
+ * many at once would keep every server busy for milliseconds. One whose SETSLOT waits for its replicas has a way for each. */
+static size_t sent_at_once(const struct lane *lane)
+{
+    const struct node *target = &lane->m->nodes[lane->target];
+
+    if (lane->step != HAND_TARGET)
+        return lane->n_window;
+    return target->n_ways ? target->n_ways : TAKEN_AT_ONCE;
+}
+
+static void send_one(struct lane *lane, struct work *w)
 {
     const struct step *s = &steps[lane->step];
     struct redis_move *m = lane->m;
+    struct command c = { .kind = s->kind, .range = { w->what.slot, w->what.slot } };
+
+    memcpy(c.id, move_id(m, member_of(lane, s->about[lane->how])), sizeof(c.id));
+    m->states[w->index] = MOVE_OPEN;
+    lane->n_awaited++;
+    move_send(m, member_of(lane, s->to[lane->how]), &c, on_reply, w);
+}
+
+static void send_more(struct lane *lane)
+{
+    size_t most = sent_at_once(lane);
 
     lane->n_awaited = 1; /* ours, until all are sent */
-    for (size_t i = 0; i < lane->n_window && !m->over; i++) {
-        struct work *w = lane_work(lane, i);
-        struct command c = { .kind = s->kind, .range = { w->what.slot, w->what.slot } };
+    while (lane->cursor < lane->n_window && lane->n_awaited <= most && !lane->m->over) {
+        struct work *w = lane_work(lane, lane->cursor++);
 
-        if (!takes_part(lane, w))
-            continue;
-        memcpy(c.id, move_id(m, member_of(lane, s->about[lane->how])), sizeof(c.id));
-        m->states[w->index] = MOVE_OPEN;
-        lane->n_awaited++;
-        move_send(m, member_of(lane, s->to[lane->how]), &c, on_reply, w);
+        if (takes_part(lane, w))
+            send_one(lane, w);
     }
     answered(lane);
 }
 
+static size_t moving_at_once(const struct lane *lane)
+{
+    return lane->m->report.pace.pairs > 1 ? MOVING_AT_ONCE : 1;
+}
+
 static void move_keys(struct lane *lane)
 {
-    while (lane->cursor < lane->n_window && lane->n_moving < MOVING_AT_ONCE && !lane->big && !lane->m->over) {
+    while (lane->cursor < lane->n_window && lane->n_moving < moving_at_once(lane) && !lane->big && !lane->m->over) {
         struct work *w = lane_work(lane, lane->cursor++);
 
         if (!takes_part(lane, w) || w->clean)
@@ -212,7 +238,8 @@ static void enter(struct lane *lane, enum handover_step step)
         break;
     default: break;
     }
-    send_step(lane);
+    lane->cursor = 0;
+    send_more(lane);
 }
 
 static void take_window(struct lane *lane)

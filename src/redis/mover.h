@@ -113,7 +113,8 @@ struct lane {
     size_t window[PACE_SLOTS_MAX], n_window;
     enum handover_step step;
     size_t n_awaited;
-    size_t cursor, n_moving; /* HAND_KEYS: the next of the window, and how many are at it */
+    size_t cursor;   /* the next of the window */
+    size_t n_moving; /* HAND_KEYS: how many are at it */
     struct work *big;        /* has a big key on its way, or waiting to be alone */
     struct loop_timer *timer; /* the next window, or the step that it waited for */
     bool takes;              /* some slot changes its owner in this batch */

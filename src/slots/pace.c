@@ -2,10 +2,13 @@
 
 #define IDLE_TIMES 3
 #define FAILS_AT_ONE_SIZE 2
-#define IN_VAIN 2
+#define IN_VAIN 4 /* steps; each halves something */
 #define PACE_KEYS_BUSY 64
 #define WAIT_MS 500
 #define WAIT_MAX_MS 30000
+#define JOB_INSTANT_MS 500
+#define JOB_SHORT_MS 2000
+#define JOB_LONG_MS 8000
 
 enum move_engine pace_engine(const struct node_view *views, size_t n)
 {
@@ -27,10 +30,12 @@ const char *move_engine_name(enum move_engine e)
 
 struct pace pace_start(enum move_engine engine)
 {
-    struct pace p = { .keys = 64, .slots = 32, .pairs = 4, .engine = engine };
+    struct pace p = { .keys = 32, .slots = PACE_SLOTS_MAX / 2, .pairs = 1, .engine = engine };
 
-    if (engine != ENGINE_LEGACY)
-        p.slots = PACE_SLOTS_MAX;
+    if (engine != ENGINE_LEGACY) {
+        p.slots = PACE_JOB_SLOTS_FIRST;
+        p.pairs = PACE_PAIRS_MAX / 2;
+    }
     return p;
 }
 
@@ -57,15 +62,17 @@ static int at_most(int n, int most)
     return n < most ? n : most;
 }
 
-/* One MIGRATE holds both of its ends: its size comes first. Then fewer at once. */
+/* Each pair keeps two servers busy, and who calls a third one waits for a processor too: they come first. One MIGRATE
+ * holds both of its ends: its size is next. Fewer open slots cost more than they spare: each window makes every
+ * server write its nodes.conf. */
 static void slow_down(struct pace *p)
 {
-    if (p->keys > PACE_KEYS_MIN)
-        p->keys = at_least(p->keys / 2, PACE_KEYS_MIN);
-    else if (p->pairs > 1)
+    if (p->pairs > 1)
         p->pairs /= 2;
-    else
-        p->slots = at_least(p->slots / 2, 1);
+    else if (p->keys > PACE_KEYS_MIN)
+        p->keys = at_least(p->keys / 2, PACE_KEYS_MIN);
+    else if (p->slots > PACE_SLOTS_MIN)
+        p->slots = at_least(p->slots / 2, PACE_SLOTS_MIN);
 }
 
 /* On a busy machine a source waits for its target to be given a processor, and whoever calls it waits too: there
@@ -74,11 +81,13 @@ static void speed_up(struct pace *p)
 {
     bool busy = p->idle_us * IDLE_TIMES > PACE_LEAST_LIMIT_US;
 
-    if (p->pairs < 4)
-        p->pairs++;
-    else if (p->slots < PACE_SLOTS_MAX / 2)
+    if (p->slots < PACE_SLOTS_MAX / 2)
         p->slots = at_most(p->slots * 2, PACE_SLOTS_MAX / 2);
-    else if (p->keys < (busy ? PACE_KEYS_BUSY : PACE_KEYS_MAX))
+    else if (p->keys < PACE_KEYS_BUSY)
+        p->keys = at_most(p->keys + 16, PACE_KEYS_BUSY);
+    else if (p->pairs < 4)
+        p->pairs++;
+    else if (!busy && p->keys < PACE_KEYS_MAX)
         p->keys = at_most(p->keys + 16, PACE_KEYS_MAX);
     else if (!busy)
         p->pairs = at_most(p->pairs + 1, PACE_PAIRS_MAX);
@@ -86,7 +95,7 @@ static void speed_up(struct pace *p)
 
 static bool is_slowest(const struct pace *p)
 {
-    return p->keys <= PACE_KEYS_MIN && p->slots == 1 && p->pairs == 1;
+    return p->keys <= PACE_KEYS_MIN && p->slots <= PACE_SLOTS_MIN && p->pairs == 1;
 }
 
 /* The machine is busy with something else. */
@@ -124,10 +133,17 @@ void pace_latency(struct pace *p, int64_t seen_us)
 void pace_worked(struct pace *p)
 {
     p->fails = 0;
-    if (p->engine != ENGINE_LEGACY)
-        p->slots = at_most(p->slots * 2, PACE_SLOTS_MAX);
-    else
+    if (p->engine == ENGINE_LEGACY)
         p->slots = at_most(at_least(p->slots * 2, 1), PACE_SLOTS_MAX / 2);
+}
+
+void pace_took(struct pace *p, int64_t job_ms)
+{
+    p->fails = 0;
+    if (job_ms < JOB_SHORT_MS)
+        p->slots = at_most(p->slots * (job_ms < JOB_INSTANT_MS ? 4 : 2), PACE_JOB_SLOTS_MAX);
+    else if (job_ms > JOB_LONG_MS)
+        p->slots = at_least(p->slots / 2, 1);
 }
 
 enum pace_advice pace_failed(struct pace *p)

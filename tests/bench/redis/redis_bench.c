@@ -3,7 +3,9 @@
  * beside the node timeout; the verdict on 100 nodes. Prints tables for docs/benchmarks.md.
  *
  *   BENCH_KEYS=1000000     keys of 100 bytes
+ *   BENCH_ONLY=idle        or loaded; BENCH_OURS=1 leaves redis-cli out
  *   LAB_SERVER=FILE        another release than the one on PATH; BENCH_CLI its redis-cli
+ *   BENCH_CLI_OPTIONS=...  a second row of redis-cli; --cluster-pipeline 100
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "jobs.h"
 #include "load.h"
 
 #define VALUE_BYTES 100
@@ -162,6 +165,20 @@ static struct pace move_all(const struct move_slot *slots, size_t n, struct pace
     return pace;
 }
 
+/* By the servers themselves, where all of them can; else false. */
+static bool move_by_jobs(const struct slot_set *owners, size_t n_owners)
+{
+    static struct jobs j;
+
+    lab_look(&lab);
+    if (pace_engine(lab.views, lab.n) == ENGINE_LEGACY)
+        return false;
+    lab.x.shards = 0; /* as the operator while a resize runs */
+    must(jobs_run(&j, &lab, owners, n_owners), "migrations");
+    fprintf(stderr, "told %d times; at the end %d slots in a job\n", j.n_told, j.pace.slots);
+    return true;
+}
+
 /* The upper half of each shard to the new master beside it, in turn; or back. */
 static size_t list(struct move_slot *slots, bool back)
 {
@@ -176,6 +193,22 @@ static size_t list(struct move_slot *slots, bool back)
                 slots[n++] = (struct move_slot){ (uint16_t)slot, MOVE_SLOT, back ? s + SHARDS : s, back ? s : s + SHARDS };
         }
     return n;
+}
+
+/* Who owns what in the end: three shards, or six. */
+static void halves(struct slot_set *owners, size_t n_owners)
+{
+    for (size_t s = 0; s < SHARDS; s++) {
+        struct slot_range r = slot_share((int)s, SHARDS), upper = r;
+
+        owners[s] = owners[s + SHARDS] = (struct slot_set){ 0 };
+        if (n_owners > SHARDS) {
+            upper.first = (uint16_t)(r.first + (r.last - r.first) / 2 + 1);
+            r.last = (uint16_t)(upper.first - 1);
+            slot_set_add(&owners[s + SHARDS], upper);
+        }
+        slot_set_add(&owners[s], r);
+    }
 }
 
 static double seconds_since(int64_t start_us)
@@ -208,10 +241,13 @@ static void ours(const struct move_slot *slots, size_t n, const char *who, size_
     int64_t start, ping_us = 0, before = keys_of(to, SHARDS);
     struct pace pace = pace_start(ENGINE_LEGACY);
     size_t first = load->n;
+    struct slot_set owners[2 * SHARDS];
     double seconds;
 
+    halves(owners, to ? 2 * SHARDS : SHARDS);
     start = load_now_us();
-    pace = move_all(slots, n, pace, &ping_us);
+    if (!move_by_jobs(owners, to ? 2 * SHARDS : SHARDS))
+        pace = move_all(slots, n, pace, &ping_us);
     seconds = seconds_since(start);
     row(who, seconds, keys_of(to, SHARDS) - before, first, idle_p99);
     fprintf(stderr, "pace at the end: %d keys, %d slots, %d pairs; idle %lld us, worst ping %lld us\n", pace.keys, pace.slots,
@@ -240,9 +276,12 @@ static void theirs(const char *options, const char *who, double idle_p99)
 static void undo(void)
 {
     struct move_slot *slots = xcalloc(SLOT_COUNT, sizeof(*slots));
+    struct slot_set owners[2 * SHARDS];
     int64_t ping_us = 0;
     size_t n = 0;
 
+    halves(owners, SHARDS);
+    (void)move_by_jobs(owners, SHARDS);
     lab_look(&lab);
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         for (size_t s = 0; s < SHARDS; s++) {
@@ -252,9 +291,32 @@ static void undo(void)
             if (slot >= r.first && slot <= r.last && at >= SHARDS)
                 slots[n++] = (struct move_slot){ (uint16_t)slot, MOVE_SLOT, at, s };
         }
-    (void)move_all(slots, n, pace_start(ENGINE_LEGACY), &ping_us);
+    if (n)
+        (void)move_all(slots, n, pace_start(ENGINE_LEGACY), &ping_us);
     free(slots);
     settle();
+}
+
+static void beside(bool loaded, double idle_p99)
+{
+    const char *options = getenv("BENCH_CLI_OPTIONS");
+    char who[128];
+
+    theirs("", "redis-cli --cluster rebalance, 3 to 6", idle_p99);
+    undo();
+    if (loaded && !options)
+        return;
+    options = options ? options : "--cluster-pipeline 100";
+    snprintf(who, sizeof(who), "the same with %s", options);
+    theirs(options, who, idle_p99);
+    undo();
+}
+
+static bool is_wanted(const char *mode)
+{
+    const char *only = getenv("BENCH_ONLY");
+
+    return !only || strcmp(only, mode) == 0;
 }
 
 static void compare(const char *mode, bool loaded)
@@ -276,12 +338,8 @@ static void compare(const char *mode, bool loaded)
     }
     ours(out, n, "everserve, 3 to 6", SHARDS, idle_p99);
     ours(back, n_back, "everserve, 6 to 3", 0, idle_p99);
-    theirs("", "redis-cli --cluster rebalance, 3 to 6", idle_p99);
-    if (!loaded) {
-        undo();
-        theirs("--cluster-pipeline 100", "the same with --cluster-pipeline 100", idle_p99);
-    }
-    undo();
+    if (!getenv("BENCH_OURS"))
+        beside(loaded, idle_p99);
     load->running = 0;
     if (pid)
         waitpid(pid, NULL, 0);
@@ -295,8 +353,10 @@ int main(void)
     load = load_new();
     start_servers();
     fill();
-    compare("no other load", false);
-    compare("a client, 2,000 commands a second", true);
+    if (is_wanted("idle"))
+        compare("no other load", false);
+    if (is_wanted("loaded"))
+        compare("a client, 2,000 commands a second", true);
     must(keys_of(0, lab.n) == n_keys, "every key is there");
     must(lab_referee(&lab), "redis-cli --cluster check");
     printf("\nall %d keys are there; redis-cli --cluster check agrees\n", n_keys);

@@ -52,18 +52,21 @@ static const struct latency_row {
     int64_t seen_us;
     int keys, slots, pairs;
 } latency_rows[] = {
-    { "below half of the limit: another pair", { .keys = 64, .slots = 32, .pairs = 2, .idle_us = 100 }, 300, 64, 32, 3 },
-    { "pairs enough: more slots", { .keys = 64, .slots = 8, .pairs = 4, .idle_us = 100 }, 300, 64, 16, 4 },
-    { "slots enough: more keys", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 300, 80, 32, 4 },
+    { "below half of the limit: more slots", { .keys = 16, .slots = 8, .pairs = 1, .idle_us = 100 }, 300, 16, 16, 1 },
+    { "slots enough: more keys", { .keys = 32, .slots = 32, .pairs = 1, .idle_us = 100 }, 300, 48, 32, 1 },
+    { "keys enough: another pair", { .keys = 64, .slots = 32, .pairs = 1, .idle_us = 100 }, 300, 64, 32, 2 },
+    { "pairs enough: yet more keys", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 300, 80, 32, 4 },
+    { "not where the machine is busy", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 4000 }, 3000, 64, 32, 4 },
     { "never more keys than the maximum", { .keys = 250, .slots = 32, .pairs = 4, .idle_us = 100 }, 300, 256, 32, 4 },
     { "never more pairs than the maximum", { .keys = 256, .slots = 32, .pairs = 8, .idle_us = 100 }, 300, 256, 32, 8 },
-    { "between half and the limit: as it is", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 4000, 64, 32, 4 },
-    { "above the limit: half the keys", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 5001, 32, 32, 4 },
+    { "between half and the limit: as it is", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 2000, 64, 32, 4 },
+    { "above the limit: half the pairs", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 100 }, 2501, 64, 32, 2 },
     { "three times idle, where that is more", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 4000 }, 11000, 64, 32, 4 },
-    { "and above that", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 4000 }, 12001, 32, 32, 4 },
-    { "least keys: half the pairs", { .keys = 8, .slots = 32, .pairs = 4, .idle_us = 100 }, 9000, 8, 32, 2 },
-    { "one pair: half the slots", { .keys = 8, .slots = 32, .pairs = 1, .idle_us = 100 }, 9000, 8, 16, 1 },
-    { "there is no less than one slot", { .keys = 8, .slots = 1, .pairs = 1, .idle_us = 100 }, 9000, 8, 1, 1 },
+    { "and above that", { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 4000 }, 12001, 64, 32, 2 },
+    { "one pair: half the keys", { .keys = 64, .slots = 32, .pairs = 1, .idle_us = 100 }, 9000, 32, 32, 1 },
+    { "least keys: half the slots", { .keys = 16, .slots = 32, .pairs = 1, .idle_us = 100 }, 9000, 16, 16, 1 },
+    { "fewer slots than that spare nothing", { .keys = 16, .slots = 16, .pairs = 1, .idle_us = 100 }, 9000, 16, 16, 1 },
+    { "one slot, after failures, stays", { .keys = 16, .slots = 1, .pairs = 1, .idle_us = 100 }, 9000, 16, 1, 1 },
 };
 
 static void check_latency(void **state)
@@ -84,8 +87,8 @@ static const struct fail_row {
     const char *want;
 } fail_rows[] = {
     { "migrate: again, smaller, slot by slot, quarantine", ENGINE_LEGACY, "as" "s" "q" },
-    { "atomic: smaller until one slot, then migrate, then quarantine", ENGINE_REDIS_ASM, "as" "s" "e" "a" "q" },
-    { "the same with Valkey", ENGINE_VALKEY_ASM, "as" "s" "e" "a" "q" },
+    { "atomic: smaller until one slot, then migrate, then quarantine", ENGINE_REDIS_ASM, "as" "s" "s" "e" "a" "q" },
+    { "the same with Valkey", ENGINE_VALKEY_ASM, "as" "s" "s" "e" "a" "q" },
 };
 
 static void check_fails(void **state)
@@ -106,9 +109,10 @@ static void check_fails(void **state)
 
 static void success_forgives_and_grows(void **state)
 {
-    struct pace p = pace_start(ENGINE_VALKEY_ASM);
+    struct pace p = pace_start(ENGINE_LEGACY);
     (void)state;
 
+    p.slots = PACE_SLOTS_MAX;
     pace_failed(&p);
     assert_true(pace_wait_ms(&p) > 0);
     pace_failed(&p);
@@ -119,7 +123,30 @@ static void success_forgives_and_grows(void **state)
     assert_int_equal(p.slots, PACE_SLOTS_MAX / 4);
     for (int i = 0; i < 10; i++)
         pace_worked(&p);
-    assert_int_equal(p.slots, PACE_SLOTS_MAX);
+    assert_int_equal(p.slots, PACE_SLOTS_MAX / 2);
+}
+
+static const struct job_row {
+    const char *name;
+    int64_t took_ms;
+    int slots, want;
+} job_rows[] = {
+    { "a job that took no time: four times as many", 400, 64, 256 },
+    { "one of a second: twice as many", 1000, 64, 128 },
+    { "one of some seconds: as many", 5000, 64, 64 },
+    { "one that took long: half", 9000, 64, 32 },
+    { "never more than the maximum", 100, 512, 1024 },
+    { "never less than one slot", 60000, 1, 1 },
+};
+
+static void check_job(void **state)
+{
+    const struct job_row *r = *state;
+    struct pace p = { .engine = ENGINE_REDIS_ASM, .slots = r->slots, .fails = 1 };
+
+    pace_took(&p, r->took_ms);
+    assert_int_equal(p.slots, r->want);
+    assert_int_equal(p.fails, 0);
 }
 
 static void a_busy_machine_does_not_stop_it(void **state)
@@ -131,29 +158,30 @@ static void a_busy_machine_does_not_stop_it(void **state)
     assert_int_equal(p.idle_us, 15000);
     assert_int_equal(pace_limit_us(&p), 45000);
     pace_latency(&p, 20000);
-    assert_int_equal(p.pairs, 2);
+    assert_int_equal(p.slots, 2);
     for (int i = 0; i < 60; i++)
         pace_latency(&p, 400);
     assert_true(p.idle_us < 500);
     assert_int_equal(pace_limit_us(&p), PACE_LEAST_LIMIT_US);
 }
 
-/* What a quarter of the pace does not mend is not its doing. */
+/* What four steps down do not mend is not its doing. */
 static void slowing_in_vain_ends(void **state)
 {
     struct pace vain = { .keys = 64, .slots = 32, .pairs = 4, .idle_us = 300 }, helps = vain;
     (void)state;
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         pace_latency(&vain, 20000);
+    assert_int_equal(vain.pairs, 1);
     assert_int_equal(vain.keys, 16);
     assert_int_equal(vain.idle_us, 10000);
     pace_latency(&vain, 20000);
     assert_int_equal(vain.keys, 16);
-    pace_latency(&helps, 20000);
-    pace_latency(&helps, 15000);
-    pace_latency(&helps, 9000);
-    assert_int_equal(helps.keys, 8);
+    for (int i = 0; i < 5; i++)
+        pace_latency(&helps, 20000 - i * 2000);
+    assert_int_equal(helps.pairs, 1);
+    assert_int_equal(helps.keys, 16);
     assert_true(helps.idle_us <= 300);
 }
 
@@ -172,7 +200,7 @@ static void waits_are_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[4 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows)] = {
+    struct CMUnitTest tests[4 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows) + COUNT(job_rows)] = {
         cmocka_unit_test(success_forgives_and_grows),
         cmocka_unit_test(waits_are_bounded),
         cmocka_unit_test(a_busy_machine_does_not_stop_it),
@@ -183,5 +211,6 @@ int main(void)
     ROWS(version_rows, check_version);
     ROWS(latency_rows, check_latency);
     ROWS(fail_rows, check_fails);
+    ROWS(job_rows, check_job);
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }
