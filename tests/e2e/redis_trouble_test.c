@@ -119,6 +119,7 @@ static const struct row {
     { &operation_shards, "CLUSTER GETSLOTMIGRATIONS", 0, 0, "valkey/valkey:9.1", "valkey-9.1" },
     { &operation_rotate, "ACL SETUSER", 0, 0, NULL, NULL },
     { &operation_rotate, "CONFIG SET", 0, 0, NULL, NULL },
+    { &operation_replicas, "CLUSTER FORGET", 0, 0, NULL, NULL },
 };
 
 /* A person is asked for, and nothing else happens. */
@@ -246,6 +247,7 @@ static const struct e2e_row tests[] = {
     REPLACED("T6: each error to CLUSTER GETSLOTMIGRATIONS of Valkey 9.1", 22, NEEDS_TIME),
     REPLACED("T6: each error to ACL SETUSER while passwords change", 23, NEEDS_TIME),
     REPLACED("T6: each error to CONFIG SET while passwords change", 24, NEEDS_TIME),
+    REPLACED("T6: each error to CLUSTER FORGET while replicas go", 25, NEEDS_TIME),
 };
 
 int main(void)
