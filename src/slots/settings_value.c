@@ -125,11 +125,9 @@ static unsigned events_of(const char *text)
 
 bool setting_is_so(const char *name, const char *wanted, const char *shown)
 {
+    if (str_eq(name, "notify-keyspace-events")) /* e and E are two */
+        return events_of(wanted) == events_of(shown);
     if (same_words(wanted, shown))
         return true;
-    if (str_eq(name, "client-output-buffer-limit"))
-        return same_buffer_limits(wanted, shown);
-    if (str_eq(name, "notify-keyspace-events"))
-        return events_of(wanted) == events_of(shown);
-    return false;
+    return str_eq(name, "client-output-buffer-limit") && same_buffer_limits(wanted, shown);
 }

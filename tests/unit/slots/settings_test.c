@@ -40,6 +40,7 @@ static const struct value_row {
     { "events in another order", "notify-keyspace-events", "KEA", "AKE", true },
     { "all events by name", "notify-keyspace-events", "Kg$lshzxetd", "AK", true },
     { "other events", "notify-keyspace-events", "KE", "AKE", false },
+    { "events that differ in case", "notify-keyspace-events", "Kex", "KEx", false },
     { "a number too large for us", "timeout", "99999999999999999999gb", "1", false },
 };
 
