@@ -136,8 +136,7 @@ static enum redis_persistence persistence_of(const char *name)
 static int64_t max_memory(const cJSON *spec)
 {
     const cJSON *limit = json_at(spec, "resources.limits.memory");
-    AUTO_FREE char *text = cJSON_IsNumber(limit) ? json_print(limit) : NULL;
-    const char *amount = text ? text : cJSON_GetStringValue(limit);
+    AUTO_FREE char *amount = json_scalar_text(limit);
     int64_t milli;
 
     if (!amount || quantity_parse(amount, &milli, NULL) < 0)

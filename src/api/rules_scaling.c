@@ -123,8 +123,7 @@ const struct rule rules_metrics[] = {
 static int64_t milli_of(const cJSON *obj, const char *path, int64_t fallback)
 {
     const cJSON *v = json_at(obj, path);
-    AUTO_FREE char *text = cJSON_IsNumber(v) ? json_print(v) : NULL;
-    const char *amount = text ? text : cJSON_GetStringValue(v);
+    AUTO_FREE char *amount = json_scalar_text(v);
     int64_t milli;
 
     return amount && quantity_parse(amount, &milli, NULL) == 0 ? milli : fallback;

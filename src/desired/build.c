@@ -100,7 +100,7 @@ void build_redis_name(const struct isvc *s, char out[ISVC_NAME_MAX + 8])
 void build_canonical_member(cJSON *obj, const char *key)
 {
     const cJSON *v = json_member(obj, key);
-    AUTO_FREE char *text = cJSON_IsNumber(v) ? json_print(v) : cJSON_IsString(v) ? xstrdup(v->valuestring) : NULL;
+    AUTO_FREE char *text = json_scalar_text(v);
     char canonical[32];
 
     if (text && quantity_canonical(text, canonical, NULL) == 0)

@@ -86,7 +86,7 @@ static void add_command(const cJSON *model, const char *folder, cJSON *c)
 {
     AUTO_FREE char *dir = xasprintf(FETCH_DIR "%s%s", folder[0] ? "/" : "", folder);
     const cJSON *limit = json_member(model, "sizeLimit");
-    AUTO_FREE char *amount = cJSON_IsNumber(limit) ? json_print(limit) : limit ? xstrdup(limit->valuestring) : NULL;
+    AUTO_FREE char *amount = json_scalar_text(limit);
     cJSON *command = json_arr(c, "command");
     int64_t milli;
 

@@ -128,6 +128,13 @@ int64_t json_get_int(const cJSON *obj, const char *path, int64_t fallback)
     return json_is_int(v) ? (int64_t)v->valuedouble : fallback;
 }
 
+char *json_scalar_text(const cJSON *v)
+{
+    if (cJSON_IsNumber(v))
+        return json_print(v);
+    return cJSON_IsString(v) ? xstrdup(v->valuestring) : NULL;
+}
+
 bool json_get_bool(const cJSON *obj, const char *path, bool fallback)
 {
     const cJSON *v = json_at(obj, path);

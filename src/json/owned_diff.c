@@ -44,7 +44,7 @@ static size_t enter_item(struct walk *w, const cJSON *item, int index)
 
     for (size_t i = 0; i < COUNT(keys); i++) {
         const cJSON *v = json_member(item, keys[i]);
-        AUTO_FREE char *text = cJSON_IsString(v) ? xstrdup(v->valuestring) : cJSON_IsNumber(v) ? json_print(v) : NULL;
+        AUTO_FREE char *text = json_scalar_text(v);
 
         if (!text)
             continue;

@@ -158,8 +158,8 @@ bool path_same_scalar(const char *in, const cJSON *live, const cJSON *want)
 
     if (json_equal(live, want))
         return true;
-    if (!have || !is_quantity(in, want->string) || !(cJSON_IsString(want) || cJSON_IsNumber(want)))
+    if (!have || !is_quantity(in, want->string))
         return false;
-    text = cJSON_IsString(want) ? xstrdup(want->valuestring) : json_print(want);
-    return quantity_equal(have, text);
+    text = json_scalar_text(want);
+    return text && quantity_equal(have, text);
 }

@@ -175,7 +175,8 @@ static enum verdict_of_rule say(const struct volumes *v)
 enum verdict_of_rule rule_redis_volumes(struct walk *w)
 {
     const struct isvc_redis *redis = &w->o->svc->redis;
-    struct volumes v = { .w = w, .size = json_get_str(redis->spec, "storage.size") };
+    AUTO_FREE char *size = json_scalar_text(json_at(redis->spec, "storage.size"));
+    struct volumes v = { .w = w, .size = size };
 
     v.want = quantity_bytes(v.size);
     if (!w->p->redis.wanted || !redis->present || redis->ephemeral || !v.want)

@@ -120,6 +120,21 @@ static void claims_grow_before_the_set_is_renewed(void **state)
     assert_true(l->w.leave_redis_set);
 }
 
+/* Amounts may be written as numbers. */
+static void a_size_without_a_unit_counts_too(void **state)
+{
+    struct lab *l = *state;
+    cJSON *storage = json_at(l->svc.root, "spec.redis.storage");
+    const struct action *a;
+
+    json_int(storage, "size", 3 * GI);
+    assert_int_equal(rule_redis_volumes(&l->w), RULE_HOLD);
+    a = find(l, ACT_CLAIM_PATCH);
+    assert_non_null(a);
+    assert_string_equal(json_get_str(a->body, "spec.resources.requests.storage"), "3221225472");
+    assert_true(l->w.leave_redis_set);
+}
+
 static void then_the_set_is_made_anew(void **state)
 {
     struct lab *l = *state;
@@ -277,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(of_the_right_size_nothing_is_done),
         ROW(claims_grow_before_the_set_is_renewed),
+        ROW(a_size_without_a_unit_counts_too),
         ROW(then_the_set_is_made_anew),
         ROW(also_before_the_cluster_is_formed),
         ROW(nothing_has_left_a_cluster_that_is_not_formed),
