@@ -256,6 +256,22 @@ static void a_deleted_template_is_made_again(struct e2e *t)
     image_is(t, "fraud", MODEL("v1"));
 }
 
+/* What the server adds to a template, and what we do on our own account, does not hide that it is the same. */
+static void also_beside_redis(struct e2e *t)
+{
+    struct operator *op = operator_start(t, NULL);
+
+    operator_ready(t, op);
+    e2e_apply(t, "%s", e2e_redis_service);
+    ready(t, "fraud");
+    const char *kept = kept_of(t, "fraud");
+    e2e_delete(t, kept);
+    e2e_patch(t, "inferenceservices/fraud", "{spec: {predictor: {annotations: {note: new}}}}");
+    operator_log_wait(t, op, "template kept again", 30);
+    e2e_wait_absent(t, kept, 60); /* the new one is good */
+    ready(t, "fraud");
+}
+
 static void switched_off_it_stays(struct e2e *t)
 {
     struct operator *op = operator_start(t, NULL);
@@ -284,6 +300,7 @@ int main(void)
         { "the first version has nothing to go back to", the_first_has_nothing_to_go_back_to, NEEDS_SIM_NODES },
         { "a version that no node can hold is said at once", what_no_node_can_hold_is_said, NEEDS_SIM_NODES },
         { "a kept template that somebody deleted is made again from what serves", a_deleted_template_is_made_again, NEEDS_SIM_NODES },
+        { "a kept template is made again also beside Redis", also_beside_redis, NEEDS_SIM_NODES },
         { "without autoRollback a version stays", switched_off_it_stays, NEEDS_SIM_NODES },
     };
 
