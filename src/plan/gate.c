@@ -208,8 +208,7 @@ enum verdict_of_rule rule_gate(struct walk *w)
     struct gate g = gate_of(w);
 
     w->p->frozen = freeze(w, dep, scaler);
-    /* seats are durable before the StatefulSet follows them */
-    w->in.redis_nodes = (int32_t)(w->p->redis.plan.n_seats ? w->p->redis.plan.n_seats : w->o->redis.expected.n_members);
+    w->in.redis_nodes = walk_redis_nodes(w);
     w->in.redis_may_disrupt = budget_allows(w);
     if (w->o->svc->predictor.autoscaled)
         plan_autoscaled(w, &g, dep, scaler);

@@ -48,6 +48,16 @@ void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, in
     walk_look_again(w, again_ms);
 }
 
+int32_t walk_redis_nodes(const struct walk *w)
+{
+    const struct record *set = w->o->child[CHILD_REDIS_STATEFULSET];
+    int32_t n = (int32_t)w->o->redis.expected.n_members;
+
+    if (w->p->redis.plan.n_seats)
+        return (int32_t)w->p->redis.plan.n_seats;
+    return record_is_ours(set, w->o->uid) && set->spec_replicas > n ? set->spec_replicas : n;
+}
+
 bool walk_redis_has_room(const struct walk *w)
 {
     const struct redis_outcome *r = &w->p->redis;

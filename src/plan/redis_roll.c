@@ -73,7 +73,7 @@ static bool is_applied(const struct walk *w)
     static const enum child made_of[] = { CHILD_REDIS_CONFIGMAP, CHILD_REDIS_STATEFULSET };
     struct desired_input in = w->in;
 
-    in.redis_nodes = (int32_t)(w->p->redis.plan.n_seats ? w->p->redis.plan.n_seats : w->o->redis.expected.n_members);
+    in.redis_nodes = walk_redis_nodes(w);
     for (size_t i = 0; i < COUNT(made_of); i++) {
         AUTO_JSON cJSON *body = desired_child(made_of[i], w->o->svc, &in);
 

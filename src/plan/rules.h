@@ -49,6 +49,9 @@ void walk_look_again(struct walk *w, int64_t in_ms);
 /* Takes the pass's one step on Redis: commands move over (none: just waiting), step is static text. Ask
  * w->p->redis.mending first: who comes later waits for the next pass. */
 void walk_redis_step(struct walk *w, struct commands *cmds, const char *step, int again_ms);
+/* How many pods the StatefulSet is to have: the seats, which are durable before it follows them. Without a plan, as with
+ * a status that was lost, nobody has proved that those who are there hold nothing: then it only grows. redis.c */
+int32_t walk_redis_nodes(const struct walk *w);
 /* Nothing is being told to Redis in this pass. A resize that waits counts as nothing: its pods may come only with
  * a setting that was tried, and its new nodes need their users before slots move. */
 bool walk_redis_has_room(const struct walk *w); /* redis.c */

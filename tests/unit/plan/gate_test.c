@@ -163,9 +163,37 @@ static void a_first_deployment_is_held_while_down(void **state)
     assert_string_equal(b.w.reason, "ScalingHeld");
 }
 
+static const struct seats_row {
+    const char *name;
+    size_t seats;   /* of the plan in the status; 0: there is none */
+    size_t wanted;  /* by the spec */
+    int32_t live;   /* of the StatefulSet; NONE: there is none */
+    int32_t want;
+} seats_rows[] = {
+    { "the StatefulSet follows the seats", 6, 9, 9, 6 },
+    { "without a plan it is made as the spec wants it", 0, 6, NONE, 6 },
+    { "without a plan it may grow", 0, 9, 6, 9 },
+    { "without a plan none goes: nobody has proved that they hold nothing", 0, 6, 9, 9 },
+};
+
+static void check_seats(void **state)
+{
+    static const struct row calm = { "", REDIS_FORMING, false, 2, 2, NONE, 2, false, false, false };
+    const struct seats_row *r = *state;
+    struct record set = { .spec_replicas = r->live, .owner_uid = "u" };
+    struct bench b;
+
+    prepare(&b, &calm);
+    b.plan.redis.plan.n_seats = r->seats;
+    b.o.redis.expected.n_members = r->wanted;
+    b.o.child[CHILD_REDIS_STATEFULSET] = r->live != NONE ? &set : NULL;
+    (void)rule_gate(&b.w);
+    assert_int_equal(b.w.in.redis_nodes, r->want);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 4] = {
+    struct CMUnitTest tests[COUNT(rows) + COUNT(seats_rows) + 4] = {
         cmocka_unit_test(autoscaler_bounds_are_held),
         cmocka_unit_test(a_hold_down_ends_when_health_has_lasted),
         cmocka_unit_test(no_time_to_hold_is_no_hold),
@@ -174,5 +202,7 @@ int main(void)
 
     for (size_t i = 0; i < COUNT(rows); i++)
         tests[i + 4] = (struct CMUnitTest){ rows[i].name, check_fixed, NULL, NULL, (void *)(uintptr_t)&rows[i] };
+    for (size_t i = 0; i < COUNT(seats_rows); i++)
+        tests[COUNT(rows) + 4 + i] = (struct CMUnitTest){ seats_rows[i].name, check_seats, NULL, NULL, (void *)(uintptr_t)&seats_rows[i] };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }
