@@ -69,9 +69,58 @@ static void builders_replace(void **state)
     cJSON_Delete(o);
 }
 
+static void values_are_equal_in_any_order(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool want;
+    } rows[] = {
+        { "{\"a\":1,\"b\":[1,{\"c\":null}]}", "{\"b\":[1,{\"c\":null}],\"a\":1}", true },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", false },
+        { "{\"a\":1,\"b\":2}", "{\"a\":1}", false },
+        { "{\"a\":1,\"b\":2}", "{\"a\":1,\"c\":2}", false },
+        { "[1,2]", "[2,1]", false },
+        { "[1,2]", "[1,2,3]", false },
+        { "[]", "{}", false },
+        { "{}", "[]", false },
+        { "\"1\"", "1", false },
+        { "true", "true", true },
+        { "{\"a\":{}}", "{\"a\":null}", false },
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_JSON cJSON *a = NULL, *b = NULL;
+        struct err e;
+
+        assert_int_equal(json_parse(rows[i].a, strlen(rows[i].a), &a, &e), 0);
+        assert_int_equal(json_parse(rows[i].b, strlen(rows[i].b), &b, &e), 0);
+        assert_int_equal(json_equal(a, b), rows[i].want);
+    }
+    assert_true(json_equal(NULL, NULL));
+}
+
+/* Would take years, were each member looked at twice. */
+static void deep_values_are_compared(void **state)
+{
+    AUTO_JSON cJSON *a = json_new_obj(), *b = json_new_obj();
+    cJSON *x = a, *y = b;
+    (void)state;
+
+    for (int i = 0; i < 60; i++) {
+        x = json_obj(x, "m");
+        y = json_obj(y, "m");
+    }
+    assert_true(json_equal(a, b));
+    json_int(x, "n", 1);
+    assert_false(json_equal(a, b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_equal_in_any_order),
+        cmocka_unit_test(deep_values_are_compared),
         cmocka_unit_test(parse_refuses),
         cmocka_unit_test(parse_bounds_depth),
         cmocka_unit_test(getters_follow_paths),
