@@ -159,12 +159,28 @@ static void some_release_is_frozen(void **state)
     assert_true(*n >= 8);
 }
 
+/* Whole, for the scenario in which this operator finds what that release made (tests/e2e/upgrade_test.c). */
+static void freeze_children(const char *folder)
+{
+    static const char *const whole[] = { "minimal", "from-kserve" };
+    AUTO_FREE char *children = xasprintf("%s/children", folder);
+
+    mkdir(children, 0755);
+    for (size_t i = 0; i < COUNT(whole); i++) {
+        AUTO_FREE char *from = xasprintf("tests/golden/%s.json", whole[i]), *to = xasprintf("%s/%s.json", children, whole[i]);
+        AUTO_FREE char *text = read_file(from);
+
+        write_file(to, text);
+    }
+}
+
 static void freeze(const char *version)
 {
     AUTO_FREE char *folder = xasprintf("tests/golden/release-%s", version);
     glob_t inputs;
 
     mkdir(folder, 0755);
+    freeze_children(folder);
     glob("tests/golden/*.yaml", 0, NULL, &inputs);
     glob("deploy/samples/*.yaml", GLOB_APPEND, NULL, &inputs);
     glob("tests/cases/isvc.yaml", GLOB_APPEND, NULL, &inputs);

@@ -16,7 +16,7 @@
 #include "json/owned.h"
 #include "json/quantity.h"
 
-enum { WALKERS = 22, WITHOUT_REDIS = 16, STEPS = 5, OPTIONS_MAX = 10, STEP_MS = 30000, TURN_MS = 100, NAME_SIZE = 6 };
+enum { WALKERS = 22, WITHOUT_REDIS = 16, STEPS = 5, OPTIONS_MAX = 10, STEP_MS = 60000, TURN_MS = 100, NAME_SIZE = 6 };
 
 /* Of each field: what it may be. NULL ends; "": left out. */
 static const struct field_row {
