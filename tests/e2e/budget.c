@@ -65,6 +65,11 @@ static int min_replicas(const cJSON *spec)
     return (int)json_get_int(spec, "predictor.minReplicas", 2);
 }
 
+static int max_replicas(const cJSON *spec)
+{
+    return (int)json_get_int(spec, "predictor.maxReplicas", min_replicas(spec));
+}
+
 static const cJSON *owner_specs(const struct budget *b, const cJSON *obj)
 {
     const cJSON *ref = json_at(obj, "metadata.ownerReferences.0");
@@ -152,7 +157,7 @@ static void judge_template(struct budget *b, const cJSON *is, const cJSON *specs
     cJSON_ArrayForEach(spec, specs)
         best = spared(spec, n) > best ? spared(spec, n) : best;
     if (best >= 0 && goes > best && !is_beside(b, is, specs))
-        complain(b, is, "a new template may take away %d of %d replicas, the user spares %d", goes, n, best);
+        complain(b, is, "a rollout may take away %d of %d replicas, the user spares %d", goes, n, best);
 }
 
 static void judge_replicas(struct budget *b, const cJSON *was, const cJSON *is, const cJSON *specs)
@@ -171,7 +176,7 @@ static void judge_deployment(struct budget *b, const cJSON *was, const cJSON *is
 {
     if (was)
         judge_replicas(b, was, is, specs);
-    if (was && we_changed(was, is, "spec.template")) {
+    if (was && (we_changed(was, is, "spec.template") || we_changed(was, is, "spec.strategy"))) {
         b->n_judged++;
         judge_template(b, is, specs);
     }
@@ -180,32 +185,39 @@ static void judge_deployment(struct budget *b, const cJSON *was, const cJSON *is
 static void judge_budget(struct budget *b, const cJSON *was, const cJSON *is, const cJSON *specs)
 {
     int n = 100, best = -1, allowed;
+    bool is_theirs = true;
     const cJSON *spec, *min = json_at(is, "spec.minAvailable");
 
     if (!we_changed(was, is, "spec") || strstr(json_get_str(is, "metadata.name"), "-redis"))
         return;
     b->n_judged++;
-    cJSON_ArrayForEach(spec, specs)
-        if (spared_by_budget(json_member(spec, "predictor"), n) > best)
-            best = spared_by_budget(json_member(spec, "predictor"), n);
+    cJSON_ArrayForEach(spec, specs) {
+        int spares = spared_by_budget(json_member(spec, "predictor"), n);
+
+        best = spares > best ? spares : best;
+        is_theirs &= json_has(spec, "predictor.podDisruptionBudget");
+    }
     allowed = min ? n - share_of(min, n, true, 0) : share_of(json_at(is, "spec.maxUnavailable"), n, true, 0);
     /* minAvailable of ours, during a drain, is a number of pods that are there, not of these hundred */
-    if (best >= 0 && !min && allowed > best)
+    if (best >= 0 && (!min || is_theirs) && allowed > best)
         complain(b, is, "allows %d disruptions of %d, the user allows %d", allowed, n, best);
 }
 
 static void judge_autoscaler(struct budget *b, const cJSON *was, const cJSON *is, const cJSON *specs)
 {
-    int least = INT32_MAX, min = (int)json_get_int(is, "spec.minReplicas", 1);
+    int least = least_wanted(specs), most = INT32_MAX;
+    int min = (int)json_get_int(is, "spec.minReplicas", 1), max = (int)json_get_int(is, "spec.maxReplicas", 1);
     const cJSON *spec;
 
-    if (!we_changed(was, is, "spec"))
+    if (!we_changed(was, is, "spec") || !json_count(specs))
         return;
     b->n_judged++;
     cJSON_ArrayForEach(spec, specs)
-        least = min_replicas(spec) < least ? min_replicas(spec) : least;
-    if (json_count(specs) && min < least)
+        most = max_replicas(spec) < most ? max_replicas(spec) : most;
+    if (min < least)
         complain(b, is, "its minimum is %d, the user's %d", min, least);
+    if (max < most)
+        complain(b, is, "its maximum is %d, the user's %d", max, most);
 }
 
 /* --- watched --- */

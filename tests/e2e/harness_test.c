@@ -101,54 +101,116 @@ static void wire_stops(struct e2e *t)
     e2e_wait_present(t, "configmaps/y", 5);
 }
 
-/* The deployment as the operator would write it. */
-static void write_as_operator(struct e2e *t, const char *uid, int replicas, const char *image, const char *max_unavailable)
+/* A child as the operator would write it: what is in its spec's braces. */
+static void write_as_operator(struct e2e *t, const char *plural, const char *api_and_kind, const char *spec)
 {
+    const char *uid = json_get_str(e2e_get(t, "inferenceservices/fraud"), "metadata.uid");
     struct err e = { 0 };
     cJSON *docs = NULL;
-    const char *yaml = e2e_fmt(
-        t,
-        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: fraud, namespace: %s, ownerReferences: [{apiVersion: "
-        "serving.everserve.dev/v1alpha1, kind: InferenceService, name: fraud, uid: %s, controller: true}]}, spec: {replicas: %d, "
-        "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: %s}}, selector: {matchLabels: {a: b}}, "
-        "template: {metadata: {labels: {a: b}}, spec: {containers: [{name: model, image: %s}]}}}}",
-        t->ns, uid, replicas, max_unavailable, image);
+    const char *yaml = e2e_fmt(t,
+                               "{%s, metadata: {name: fraud, namespace: %s, ownerReferences: [{apiVersion: "
+                               "serving.everserve.dev/v1alpha1, kind: InferenceService, name: fraud, uid: %s, controller: true}]}, spec: {%s}}",
+                               api_and_kind, t->ns, uid, spec);
 
     E2E_CHECK(t, yaml_parse(yaml, strlen(yaml), &docs, &e) == 0, NULL, "%s", e.msg);
     json_push(t->kept, docs);
-    int status = e2e_send(t, "PATCH", "deployments/fraud?fieldManager=everserve&force=true", "application/apply-patch+yaml",
+    int status = e2e_send(t, "PATCH", e2e_fmt(t, "%s/fraud?fieldManager=everserve&force=true", plural), "application/apply-patch+yaml",
                           docs->child, NULL);
     E2E_CHECK(t, status == 200 || status == 201, docs, "HTTP %d", status);
     e2e_sleep_ms(t, 300);
 }
 
-static void expect_budget(struct e2e *t, const char *part)
+static void write_deployment(struct e2e *t, int replicas, const char *image, const char *max_unavailable)
+{
+    write_as_operator(t, "deployments", "apiVersion: apps/v1, kind: Deployment",
+                      e2e_fmt(t,
+                              "replicas: %d, strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: %s}}, selector: "
+                              "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: model, image: %s}]}}",
+                              replicas, max_unavailable, image));
+}
+
+static void write_budget(struct e2e *t, const char *spec)
+{
+    write_as_operator(t, "poddisruptionbudgets", "apiVersion: policy/v1, kind: PodDisruptionBudget",
+                      e2e_fmt(t, "%s, selector: {matchLabels: {a: b}}", spec));
+}
+
+static void write_autoscaler(struct e2e *t, int min, int max)
+{
+    write_as_operator(t, "horizontalpodautoscalers", "apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler",
+                      e2e_fmt(t, "scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: fraud}, minReplicas: %d, maxReplicas: %d", min, max));
+}
+
+/* what: goes afterwards, so that the next watch does not find it as it was left; NULL: nothing does. */
+static void expect_budget_of(struct e2e *t, const char *what, const char *part)
 {
     int n = 0;
     const char *problem = budget_problem(t->budget, &n);
 
     E2E_CHECK(t, !part == !problem && (!part || strstr(problem, part)), NULL, "the budget's watcher says: %s", problem ? problem : "nothing");
+    if (what)
+        e2e_delete(t, what);
     budget_free(t->budget);
     t->budget = budget_start(t);
     e2e_sleep_ms(t, 300);
 }
 
+static void expect_budget(struct e2e *t, const char *part)
+{
+    expect_budget_of(t, NULL, part);
+}
+
 static void the_budget_is_watched(struct e2e *t)
 {
     e2e_apply(t, "%s", e2e_plain_service);
-    const char *uid = json_get_str(e2e_get(t, "inferenceservices/fraud"), "metadata.uid");
-
-    write_as_operator(t, uid, 5, "a", "0");
+    write_deployment(t, 5, "a", "0");
     expect_budget(t, NULL);
-    write_as_operator(t, uid, 2, "b", "0");
+    write_deployment(t, 2, "b", "0");
     expect_budget(t, NULL);
-    write_as_operator(t, uid, 2, "c", "1"); /* what the usual budget spares */
+    write_deployment(t, 2, "c", "1"); /* what the usual budget spares */
     expect_budget(t, NULL);
-    write_as_operator(t, uid, 2, "d", "2");
+    write_deployment(t, 2, "d", "2");
     expect_budget(t, "may take away 2 of 2");
-    write_as_operator(t, uid, 1, "d", "0");
+    write_deployment(t, 2, "d", "0");
+    expect_budget(t, NULL);
+    write_deployment(t, 2, "d", "2"); /* the strategy alone, in the middle of a rollout */
+    expect_budget(t, "may take away 2 of 2");
+    write_deployment(t, 1, "d", "0");
     expect_budget(t, "lowered from 2 to 1");
     e2e_delete(t, "deployments/fraud");
+}
+
+static void evictions_are_watched(struct e2e *t)
+{
+    static const char budget[] = "poddisruptionbudgets/fraud";
+
+    e2e_apply(t, "%s", e2e_plain_service);
+    write_budget(t, "maxUnavailable: 1");
+    expect_budget_of(t, budget, NULL);
+    write_budget(t, "minAvailable: 2"); /* ours, in a drain */
+    expect_budget_of(t, budget, NULL);
+    write_budget(t, "maxUnavailable: 2");
+    expect_budget_of(t, budget, "allows 2 disruptions of 100");
+    e2e_apply(t, "%s    podDisruptionBudget: { minAvailable: 2 }\n", e2e_plain_service);
+    write_budget(t, "minAvailable: 2");
+    expect_budget_of(t, budget, NULL);
+    write_budget(t, "minAvailable: 1");
+    expect_budget_of(t, budget, "the user allows 98");
+}
+
+static void bounds_are_watched(struct e2e *t)
+{
+    static const char scaler[] = "horizontalpodautoscalers/fraud";
+
+    e2e_apply(t, "%s    maxReplicas: 6\n", e2e_plain_service);
+    write_autoscaler(t, 2, 6);
+    expect_budget_of(t, scaler, NULL);
+    write_autoscaler(t, 4, 9); /* a floor; room for a drain */
+    expect_budget_of(t, scaler, NULL);
+    write_autoscaler(t, 1, 9);
+    expect_budget_of(t, scaler, "its minimum is 1");
+    write_autoscaler(t, 2, 5);
+    expect_budget_of(t, scaler, "its maximum is 5");
 }
 
 static const struct e2e_test tests[] = {
@@ -157,6 +219,8 @@ static const struct e2e_test tests[] = {
     { "the wire refuses, resets, and lets through", wire_misbehaves, 0 },
     { "the wire stops after a write that the server has done", wire_stops, 0 },
     { "what goes beyond the budget of a user is seen", the_budget_is_watched, 0 },
+    { "a disruption budget that allows more than the user is seen", evictions_are_watched, 0 },
+    { "an autoscaler's bounds below the user's are seen", bounds_are_watched, 0 },
 };
 
 int main(void)
