@@ -18,7 +18,7 @@ struct cache;
 
 struct entry {
     char *key; /* "namespace/name" */
-    char *doc; /* the InferenceService as compact JSON (metadata we read, spec, status); NULL: there is none */
+    char *packed; /* pack_text of the InferenceService as compact JSON (metadata we read, spec, status); NULL: there is none */
     char uid[UID_SIZE];
     char rv[RV_SIZE];
     int64_t generation;

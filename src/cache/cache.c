@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cache/pack.h"
 
 static void entry_free(void *p)
 {
@@ -16,7 +17,7 @@ static void entry_free(void *p)
     for (size_t i = 0; i < e->n_claims; i++)
         claim_done(&e->claims[i]);
     free(e->claims);
-    free(e->doc);
+    free(e->packed);
     free(e->key);
     free(e);
 }
@@ -74,7 +75,7 @@ static struct entry *entry_make(struct cache *c, const char *key)
 
 static bool entry_is_empty(const struct entry *e)
 {
-    if (e->doc || e->n_pods || e->n_claims)
+    if (e->packed || e->n_pods || e->n_claims)
         return false;
     for (int i = 0; i < N_CHILDREN; i++)
         if (e->child[i])
@@ -168,7 +169,7 @@ void cache_put_service(struct cache *c, const cJSON *obj)
 {
     const char *rv = json_get_str(obj, "metadata.resourceVersion");
     AUTO_FREE char *key = key_of(obj, json_get_str(obj, "metadata.name"));
-    AUTO_FREE char *doc = NULL;
+    AUTO_FREE char *doc = NULL, *packed = NULL;
     struct entry *e;
     bool same;
 
@@ -176,24 +177,25 @@ void cache_put_service(struct cache *c, const cJSON *obj)
         return;
     e = entry_make(c, key);
     e->is_stale = false;
-    if (e->doc && rv && rv_is_older(rv, e->rv))
+    if (e->packed && rv && rv_is_older(rv, e->rv))
         return;
     doc = service_doc(obj);
-    same = e->doc && strcmp(doc, e->doc) == 0;
+    packed = pack_text(doc);
+    same = e->packed && strcmp(packed, e->packed) == 0;
     copy_id(e->uid, sizeof(e->uid), json_get_str(obj, "metadata.uid"));
     copy_id(e->rv, sizeof(e->rv), rv);
     e->generation = json_get_int(obj, "metadata.generation", 0);
     if (same)
         return;
-    free(e->doc);
-    e->doc = TAKE(doc);
+    free(e->packed);
+    e->packed = TAKE(packed);
     cache_changed(c, e);
 }
 
 static void drop_service(struct cache *c, struct entry *e)
 {
-    free(e->doc);
-    e->doc = NULL;
+    free(e->packed);
+    e->packed = NULL;
     e->uid[0] = '\0';
     cache_changed(c, e);
 }
@@ -205,7 +207,7 @@ void cache_drop_service(struct cache *c, const cJSON *obj)
 
     bury(c, obj);
     /* the same name may already stand for a newer one */
-    if (e && e->doc && str_eq(e->uid, json_get_str(obj, "metadata.uid")))
+    if (e && e->packed && str_eq(e->uid, json_get_str(obj, "metadata.uid")))
         drop_service(c, e);
 }
 
@@ -331,7 +333,7 @@ void cache_list_start(struct cache *c, const char *kind, const char *ns)
  * dropping the last of an entry frees the entry. */
 static bool sweep_one(struct cache *c, struct entry *e, const char *kind)
 {
-    if (str_eq(kind, API_KIND) && e->doc && e->is_stale) {
+    if (str_eq(kind, API_KIND) && e->packed && e->is_stale) {
         drop_service(c, e);
         return true;
     }

@@ -1,12 +1,13 @@
 #include "ctrl/look.h"
 
 #include "base/str.h"
+#include "cache/pack.h"
 #include "shell.h"
 
 void ctrl_look_each(struct ctrl *c, void (*row)(void *arg, const char *key), void *arg)
 {
     for (struct entry *e = cache_next(c->cache, NULL); e; e = cache_next(c->cache, e))
-        if (e->doc)
+        if (e->packed)
             row(arg, e->key);
 }
 
@@ -19,10 +20,11 @@ void ctrl_look_at(struct ctrl *c, const char *key)
 static cJSON *as_it_is(struct ctrl *c, const char *key)
 {
     const struct entry *e = cache_get(c->cache, key);
+    AUTO_FREE char *text = e && e->packed ? unpack_text(e->packed) : NULL;
     cJSON *doc = NULL;
     struct err err;
 
-    if (!e || !e->doc || json_parse(e->doc, strlen(e->doc), &doc, &err) < 0)
+    if (!text || json_parse(text, strlen(text), &doc, &err) < 0)
         return NULL;
     return doc;
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cache/pack.h"
 #include "ctrl/look.h"
 #include "shell.h"
 
@@ -380,12 +381,13 @@ static void observe_pods(struct pass *p, const struct entry *entry)
 void pass_start(struct ctrl *c, const char *key)
 {
     struct entry *entry = cache_get(c->cache, key);
+    AUTO_FREE char *text = entry && entry->packed ? unpack_text(entry->packed) : NULL;
     struct pass *p = xcalloc(1, sizeof(*p));
     struct err e = { 0 };
 
     *p = (struct pass){ .c = c, .key = xstrdup(key), .started_ms = loop_now_ms() };
     LIST_INSERT_HEAD(&c->passes, p, link);
-    if (!entry || !entry->doc) {
+    if (!text) {
         track_forget(c, key); /* children go by their owner references */
         queue_drop(c->queue, key);
         if (c->cfg.look)
@@ -393,7 +395,7 @@ void pass_start(struct ctrl *c, const char *key)
         pass_end(p, NULL, -1);
         return;
     }
-    if (json_parse(entry->doc, strlen(entry->doc), &p->doc, &e) < 0 || !is_complete(p->doc)) {
+    if (json_parse(text, strlen(text), &p->doc, &e) < 0 || !is_complete(p->doc)) {
         log_error("unreadable resource", F("service", key), F("error", (const char *)e.msg));
         if (c->cfg.look)
             c->cfg.look->on_decided(c->cfg.look->arg, NULL, NULL);

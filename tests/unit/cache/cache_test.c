@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "cache/cache.h"
+#include "cache/pack.h"
 
 struct fixture {
     struct cache *cache;
@@ -108,7 +109,8 @@ static void older_events_are_ignored(void **state)
     assert_int_equal(cache_get(f->cache, "ns/a")->child[CHILD_DEPLOYMENT]->ready, 2);
     put_service(f, 100, "{\"x\":2}");
     put_service(f, 20, "{\"x\":1}");
-    assert_non_null(strstr(cache_get(f->cache, "ns/a")->doc, "\"x\":2"));
+    AUTO_FREE char *text = unpack_text(cache_get(f->cache, "ns/a")->packed);
+    assert_non_null(strstr(text, "\"x\":2"));
 }
 
 static void delete_of_a_predecessor_is_ignored(void **state)
@@ -150,7 +152,7 @@ static void a_late_reply_does_not_bring_the_dead_back(void **state)
     put_service(f, 20, "{\"x\":1}");
     drop(f, API_KIND, "u", 22);
     put_service(f, 21, "{\"x\":1}");
-    assert_null(cache_get(f->cache, "ns/a")->doc);
+    assert_null(cache_get(f->cache, "ns/a")->packed);
 }
 
 static void the_end_of_a_predecessor_leaves_the_service(void **state)
@@ -159,7 +161,7 @@ static void the_end_of_a_predecessor_leaves_the_service(void **state)
 
     put_service(f, 20, "{}");
     drop(f, API_KIND, "older", 15);
-    assert_non_null(cache_get(f->cache, "ns/a")->doc);
+    assert_non_null(cache_get(f->cache, "ns/a")->packed);
 }
 
 static void what_a_list_lacks_is_gone(void **state)
