@@ -25,7 +25,7 @@ static void add(struct access *a, enum redis_user u, const struct redis_key *k)
  * applications' password. */
 void access_init(const struct pass *p, struct access *out)
 {
-    const struct redis_keys *k = &p->track->keys;
+    const struct redis_keys *k = &track_redis(p->track)->keys;
 
     *out = (struct access){ 0 };
     for (int a = 0; a < N_KEY_AGES; a++)

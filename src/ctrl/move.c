@@ -53,12 +53,12 @@ static void remember_conflicts(struct pass *p, const struct move_report *r)
 {
     for (size_t i = 0; i < r->n_slots; i++)
         if (r->states[i] == MOVE_CONFLICT)
-            heal_remember_conflict(&p->track->heal, p->plan.redis.moves[i].slot, loop_now_ms());
+            heal_remember_conflict(&track_redis(p->track)->heal, p->plan.redis.moves[i].slot, loop_now_ms());
 }
 
 static void remember(struct pass *p, const struct move_report *r)
 {
-    struct redis_moving *m = &p->track->moving;
+    struct redis_moving *m = &track_redis(p->track)->moving;
 
     if (!p->plan.redis.resize.shards)
         remember_conflicts(p, r);
@@ -137,7 +137,7 @@ void move_slots(struct pass *p)
     AUTO_FREE struct move_slot *slots = xcalloc(r->n_moves, sizeof(*slots));
     AUTO_FREE size_t *at = xcalloc(n, sizeof(*at));
     struct access a;
-    struct move_limits limits = { .pace = p->track->moving.pace, .deadline_ms = BATCH_MS, .grace_ms = GRACE_MS,
+    struct move_limits limits = { .pace = track_redis(p->track)->moving.pace, .deadline_ms = BATCH_MS, .grace_ms = GRACE_MS,
                                   .node_timeout_ms = p->o.redis.expected.node_timeout_ms };
     struct err e;
 
@@ -159,11 +159,12 @@ void move_slots(struct pass *p)
 static void on_functions(void *arg, const char *error)
 {
     struct pass *p = arg;
+    struct redis_moving *m = &track_redis(p->track)->moving;
 
     p->functions = NULL;
-    snprintf(p->track->moving.error, sizeof(p->track->moving.error), "%s", error);
+    snprintf(m->error, sizeof(m->error), "%s", error);
     if (error[0]) {
-        p->track->moving.not_before_ms = loop_now_ms() + LATER_MS;
+        m->not_before_ms = loop_now_ms() + LATER_MS;
         log_warn("functions were not copied to the new masters", F("service", p->key), F("error", error));
     }
     act_next(p);

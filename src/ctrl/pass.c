@@ -165,7 +165,7 @@ void pass_refresh(struct pass *p)
 
     for (int i = 0; i < N_CHILDREN; i++) {
         p->o.child[i] = entry ? entry->child[i] : NULL;
-        p->o.foreign[i] = t->foreign[i] && now_ms - t->foreign_ms[i] < FOREIGN_AGAIN_MS ? t->foreign[i] : NULL;
+        p->o.foreign[i] = track_foreign(t, (enum child)i, now_ms);
     }
     if (t->secret == SECRET_HELD)
         p->o.child[CHILD_REDIS_SECRET] = t->secret_record;
@@ -223,6 +223,24 @@ static void show_revisions(const struct revision_track *t, struct rollout_seen *
     out->memory = t->memory;
 }
 
+/* Or had one, or may have: a spec that cannot be read says nothing. */
+static bool has_redis(const struct pass *p)
+{
+    return p->track->redis || !p->svc_ok || p->svc.redis.present || p->o.child[CHILD_REDIS_STATEFULSET];
+}
+
+static void show_redis(struct redis_track *r, struct redis_seen *out)
+{
+    out->heal = r->heal;
+    out->moving = r->moving;
+    out->keys = r->keys.user[USER_APP][KEY_NOW].text ? &r->keys : NULL;
+    out->given = r->given.known ? &r->given : NULL;
+    if (!r->fresh[0].text)
+        for (int u = 0; u < N_REDIS_USERS; u++)
+            key_generate(&r->fresh[u]);
+    out->fresh = r->fresh;
+}
+
 void pass_decide(struct pass *p)
 {
     struct track *t = p->track;
@@ -230,8 +248,8 @@ void pass_decide(struct pass *p)
     plan_done(&p->plan);
     pass_refresh(p);
     p->o.redis.settle = t->settle;
-    p->o.redis.heal = t->heal;
-    p->o.redis.moving = t->moving;
+    if (has_redis(p))
+        show_redis(track_redis(t), &p->o.redis);
     p->o.redis.progress = t->progress;
     p->o.redis.roles = t->roles;
     if (p->members)
@@ -241,12 +259,6 @@ void pass_decide(struct pass *p)
     p->o.volume_may_try = !t->volume_problem || p->o.now_ms - t->volume_problem_ms >= REFUSED_AGAIN_MS;
     p->o.redis.views = p->views;
     p->o.redis.secret = t->secret;
-    p->o.redis.keys = t->keys.user[USER_APP][KEY_NOW].text ? &t->keys : NULL;
-    p->o.redis.given = t->given.known ? &t->given : NULL;
-    if (!t->fresh[0].text)
-        for (int u = 0; u < N_REDIS_USERS; u++)
-            key_generate(&t->fresh[u]);
-    p->o.redis.fresh = t->fresh;
     p->o.redis.reloaded = t->reloaded;
     p->o.patience_ms = p->c->cfg.patience_ms;
     p->o.redis.file_delay_ms = p->c->cfg.file_delay_ms;
@@ -258,8 +270,10 @@ void pass_decide(struct pass *p)
     if (!p->plan.rollout.needs_kept)
         revision_forget(&t->revision);
     t->settle = p->plan.redis.settle;
-    t->heal = p->plan.redis.heal;
-    t->moving = p->plan.redis.moving;
+    if (t->redis) {
+        t->redis->heal = p->plan.redis.heal;
+        t->redis->moving = p->plan.redis.moving;
+    }
     t->progress = p->plan.redis.progress;
     t->roles = p->plan.redis.roles;
     if (p->members)

@@ -37,27 +37,28 @@ static void fetch(struct pass *p, const char *name, pass_reply_fn *on_reply)
 static void propose(struct pass *p)
 {
     struct track *t = p->track;
-    struct given *g = &t->given;
+    struct given *g = &track_redis(t)->given;
+    struct redis_keys *keys = &track_redis(t)->keys;
 
     if (g->password_problem || g->tls_problem) {
         bad(t, "%s", g->password_problem ? g->password_problem : g->tls_problem);
         return;
     }
     for (int u = 0; u < N_REDIS_USERS; u++)
-        key_generate(&t->keys.user[u][KEY_NOW]);
+        key_generate(&keys->user[u][KEY_NOW]);
     if (g->password.text)
-        key_set(&t->keys.user[USER_APP][KEY_NOW], g->password.text, g->password.sha256);
+        key_set(&keys->user[USER_APP][KEY_NOW], g->password.text, g->password.sha256);
     if (g->tls.crt)
-        cert_copy(&g->tls, &t->keys.tls);
+        cert_copy(&g->tls, &keys->tls);
     if (p->svc_ok && p->svc.redis.rotate)
-        t->keys.rotate = xstrdup(p->svc.redis.rotate);
+        keys->rotate = xstrdup(p->svc.redis.rotate);
 }
 
 /* How what is given relates to what the nodes run with: facts for the plan, which cannot read certificates. */
 static void compare(struct track *t)
 {
-    struct given *g = &t->given;
-    const struct redis_cert *held = &t->keys.tls;
+    struct given *g = &track_redis(t)->given;
+    const struct redis_cert *held = &track_redis(t)->keys.tls;
 
     g->held_not_after_s = held->crt ? cert_not_after_s(held->crt) : 0;
     if (!g->tls.crt || !held->crt)
@@ -74,21 +75,22 @@ static void compare(struct track *t)
 static void finish(struct pass *p)
 {
     struct track *t = p->track;
+    struct redis_track *r = track_redis(t);
 
     compare(t);
-    t->given.known = true;
+    r->given.known = true;
     if (t->secret == SECRET_ABSENT && !t->password_is_known) {
-        keys_done(&t->keys);
+        keys_done(&r->keys);
         propose(p);
     }
-    if (t->secret == SECRET_BAD && (t->given.password_problem || t->given.tls_problem))
+    if (t->secret == SECRET_BAD && (r->given.password_problem || r->given.tls_problem))
         t->secret_read_ms = 0;
     p->then(p);
 }
 
 static void on_tls(struct pass *p, const struct kube_reply *reply)
 {
-    struct given *g = &p->track->given;
+    struct given *g = &track_redis(p->track)->given;
     const char *name = p->svc.redis.tls_secret;
     AUTO_FREE char *service = xasprintf("%s-redis.%s.svc", p->o.name, p->o.ns);
     AUTO_FREE char *pod = xasprintf("%s-redis-0.%s-redis.%s.svc", p->o.name, p->o.name, p->o.ns);
@@ -120,7 +122,7 @@ static void read_tls(struct pass *p)
 
 static void on_password(struct pass *p, const struct kube_reply *reply)
 {
-    struct given *g = &p->track->given;
+    struct given *g = &track_redis(p->track)->given;
     const char *name = p->svc.redis.secret_name;
     char *password = reply->err.kind == ERR_NONE ? secret_password(reply->body, "password") : NULL;
 
@@ -140,7 +142,7 @@ static void on_password(struct pass *p, const struct kube_reply *reply)
 
 static void read_given(struct pass *p)
 {
-    given_done(&p->track->given);
+    given_done(&track_redis(p->track)->given);
     if (p->svc_ok && p->svc.redis.present && p->svc.redis.secret_name)
         fetch(p, p->svc.redis.secret_name, on_password);
     else
@@ -160,7 +162,7 @@ static void on_present(struct pass *p, const cJSON *secret)
         bad(t, "Secret %s exists and is not controlled by this resource: delete or rename it", name);
     else if (t->password_is_known && !t->password_is_doubted)
         ; /* the servers run with what we remember: a hand edit is drift, and goes back */
-    else if (keys_read(secret, &t->keys))
+    else if (keys_read(secret, &track_redis(t)->keys))
         t->password_is_known = true;
     else
         bad(t, "Secret %s has no usable key password: restore it", name);
@@ -201,12 +203,13 @@ void secret_read(struct pass *p, void (*then)(struct pass *p))
 void secret_applied(struct pass *p)
 {
     struct track *t = p->track;
+    struct redis_track *r = track_redis(t);
 
     if (!p->plan.redis.keys_change)
         return;
-    keys_done(&t->keys);
-    keys_copy(&p->plan.redis.keys, &t->keys);
+    keys_done(&r->keys);
+    keys_copy(&p->plan.redis.keys, &r->keys);
     t->reloaded = 0;
     for (int u = 0; u < N_REDIS_USERS; u++)
-        key_generate(&t->fresh[u]);
+        key_generate(&r->fresh[u]);
 }

@@ -40,14 +40,28 @@ struct revision_track {
     struct rollout_memory memory;
 };
 
+/* Children that could not be written. */
+struct obstacles {
+    char *foreign[N_CHILDREN]; /* whose they are; NULL: ours, or not there */
+    int64_t foreign_ms[N_CHILDREN];
+    struct refusal *refused[N_CHILDREN]; /* NULL: none */
+};
+
+/* What is kept of Redis: most services have none. */
+struct redis_track {
+    struct redis_keys keys; /* what the Secret holds, or should; wiped when freed */
+    struct given given;     /* what the Secrets that the spec names hold; owned */
+    struct redis_key fresh[N_REDIS_USERS]; /* made when one is needed; used up when the Secret took it */
+    struct heal_memory heal;
+    struct redis_moving moving;
+};
+
 /* What is kept of a key between passes; losing it costs a look, never a decision. */
 struct track {
     char uid[UID_SIZE];
-    struct redis_keys keys;   /* what the Secret holds, or should; wiped when freed */
+    struct redis_track *redis; /* NULL: nothing yet */
     bool password_is_known;   /* the servers run with them */
     bool password_is_doubted; /* another led since: a Secret that is there says better */
-    struct given given;       /* what the Secrets that the spec names hold; owned */
-    struct redis_key fresh[N_REDIS_USERS]; /* made when one is needed; used up when the Secret took it */
     uint64_t reloaded;        /* hash of the certificate and authorities that every node took; 0: none */
     enum secret_state secret;
     struct record *secret_record; /* of SECRET_HELD */
@@ -56,15 +70,11 @@ struct track {
     int64_t volume_problem_ms;
     int64_t secret_read_ms; /* 0: read it again */
     struct settle settle;
-    struct heal_memory heal;
-    struct redis_moving moving;
     struct redis_progress progress;
     struct roles_memory roles;
     struct settings_memory *settings; /* NULL: nothing yet */
-    char *foreign[N_CHILDREN];
-    int64_t foreign_ms[N_CHILDREN];
+    struct obstacles *obstacles; /* NULL: there was none yet */
     struct revision_track revision;
-    struct refusal *refused[N_CHILDREN]; /* NULL: none */
     cJSON *decisions; /* that the next status will tell; NULL: none */
     uint64_t status_sent, status_kept; /* hashes: what was written, and what the server made of it */
     uint64_t said; /* hash of the last line logged: not said twice */
@@ -131,6 +141,7 @@ void ctrl_look_at_all(struct ctrl *c); /* every key gets a pass */
 
 /* track.c */
 struct track *track_of(struct ctrl *c, const char *key, const char *uid);
+struct redis_track *track_redis(struct track *t); /* never NULL */
 void track_forget(struct ctrl *c, const char *key);
 void track_free(void *t);
 /* Another may have led meanwhile: what only the leader knows is read again. */
@@ -138,6 +149,7 @@ void tracks_doubt(struct ctrl *c);
 struct record *track_secret_record(struct track *t); /* made when there is none yet */
 struct settings_memory *track_settings(struct track *t);     /* the same */
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms);
+const char *track_foreign(const struct track *t, enum child child, int64_t now_ms); /* lately; NULL: nobody's. Lent */
 /* err NULL: it was taken after all. */
 void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms);
 /* How this form of the child was refused lately; NULL: it was not. Lent. */

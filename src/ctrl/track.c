@@ -4,24 +4,38 @@
 #include "base/str.h"
 #include "shell.h"
 
+static void redis_free(struct redis_track *r)
+{
+    if (!r)
+        return;
+    keys_done(&r->keys);
+    given_done(&r->given);
+    for (int u = 0; u < N_REDIS_USERS; u++)
+        key_set(&r->fresh[u], NULL, NULL);
+    free(r);
+}
+
+static void obstacles_free(struct obstacles *o)
+{
+    for (int i = 0; o && i < N_CHILDREN; i++) {
+        free(o->foreign[i]);
+        free(o->refused[i]);
+    }
+    free(o);
+}
+
 void track_free(void *arg)
 {
     struct track *t = arg;
 
-    keys_done(&t->keys);
-    given_done(&t->given);
-    for (int u = 0; u < N_REDIS_USERS; u++)
-        key_set(&t->fresh[u], NULL, NULL);
+    redis_free(t->redis);
     free(t->secret_record);
     free(t->secret_problem);
     free(t->volume_problem);
     free(t->settings);
     revision_forget(&t->revision);
     cJSON_Delete(t->decisions);
-    for (int i = 0; i < N_CHILDREN; i++) {
-        free(t->foreign[i]);
-        free(t->refused[i]);
-    }
+    obstacles_free(t->obstacles);
     free(t);
 }
 
@@ -48,6 +62,13 @@ void track_forget(struct ctrl *c, const char *key)
         track_free(t);
 }
 
+struct redis_track *track_redis(struct track *t)
+{
+    if (!t->redis)
+        t->redis = xcalloc(1, sizeof(*t->redis));
+    return t->redis;
+}
+
 /* Most services have no Redis, hence no Secret. */
 struct record *track_secret_record(struct track *t)
 {
@@ -64,26 +85,49 @@ struct settings_memory *track_settings(struct track *t)
     return t->settings;
 }
 
+/* NULL: there is none, and none is to be kept. */
+static struct obstacles *obstacles_of(struct track *t, bool make)
+{
+    if (!t->obstacles && make)
+        t->obstacles = xcalloc(1, sizeof(*t->obstacles));
+    return t->obstacles;
+}
+
 void track_set_foreign(struct track *t, enum child child, const char *whose, int64_t now_ms)
 {
-    free(t->foreign[child]);
-    t->foreign[child] = whose ? xstrdup(whose) : NULL;
-    t->foreign_ms[child] = now_ms;
+    struct obstacles *o = obstacles_of(t, whose != NULL);
+
+    if (!o)
+        return;
+    free(o->foreign[child]);
+    o->foreign[child] = whose ? xstrdup(whose) : NULL;
+    o->foreign_ms[child] = now_ms;
+}
+
+const char *track_foreign(const struct track *t, enum child child, int64_t now_ms)
+{
+    const struct obstacles *o = t->obstacles;
+
+    return o && now_ms - o->foreign_ms[child] < FOREIGN_AGAIN_MS ? o->foreign[child] : NULL;
 }
 
 void track_set_refused(struct track *t, enum child child, uint64_t hash, const struct err *err, int64_t now_ms)
 {
-    free(t->refused[child]);
-    t->refused[child] = NULL;
+    struct obstacles *o = obstacles_of(t, err != NULL);
+
+    if (!o)
+        return;
+    free(o->refused[child]);
+    o->refused[child] = NULL;
     if (!err)
         return;
-    t->refused[child] = xcalloc(1, sizeof(*t->refused[child]));
-    *t->refused[child] = (struct refusal){ hash, now_ms, *err };
+    o->refused[child] = xcalloc(1, sizeof(*o->refused[child]));
+    *o->refused[child] = (struct refusal){ hash, now_ms, *err };
 }
 
 const struct err *track_refusal(const struct track *t, enum child child, uint64_t hash, int64_t now_ms)
 {
-    const struct refusal *r = t->refused[child];
+    const struct refusal *r = t->obstacles ? t->obstacles->refused[child] : NULL;
 
     return r && r->hash == hash && now_ms - r->at_ms < REFUSED_AGAIN_MS ? &r->err : NULL;
 }
@@ -96,7 +140,8 @@ void tracks_doubt(struct ctrl *c)
         t->secret_read_ms = 0;
         t->password_is_doubted = true;
         t->settle = (struct settle){ 0 };
-        t->heal = (struct heal_memory){ 0 };
+        if (t->redis)
+            t->redis->heal = (struct heal_memory){ 0 };
         t->roles = (struct roles_memory){ 0 };
     }
 }
