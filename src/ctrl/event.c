@@ -14,7 +14,7 @@
 enum { SERIES_MS = 6 * 60 * 1000, SERIES_MAX = 20000 };
 
 struct series {
-    char name[300];
+    char tail[17]; /* of its name, behind the resource's */
     int64_t n;
     int64_t sent_ms, last_ms;
 };
@@ -58,18 +58,31 @@ static void put_regarding(const struct observed *o, cJSON *ev)
     json_str(r, "uid", o->uid);
 }
 
+static char *name_of(const struct observed *o, const struct series *s)
+{
+    return xasprintf("%.253s.%s", o->name, s->tail);
+}
+
+/* s NULL: of all. Caller frees. */
+static char *path_of(const struct observed *o, const struct series *s)
+{
+    AUTO_FREE char *name = s ? name_of(o, s) : NULL;
+
+    return kube_path("/apis/events.k8s.io/v1", o->ns, "events", name, NULL);
+}
+
 static void create(struct events *e, const struct observed *o, const struct status_event *ev, struct series *s)
 {
-    AUTO_FREE char *path = kube_path("/apis/events.k8s.io/v1", o->ns, "events", NULL, NULL);
+    AUTO_FREE char *path = path_of(o, NULL), *name = NULL;
     AUTO_JSON cJSON *body = json_new_obj();
-    char when[32], tail[17];
+    char when[32];
 
-    str_random_hex(tail, 16);
-    snprintf(s->name, sizeof(s->name), "%.253s.%s", o->name, tail);
+    str_random_hex(s->tail, 16);
+    name = name_of(o, s);
     str_rfc3339(o->wall_ms, true, when);
     json_str(body, "apiVersion", "events.k8s.io/v1");
     json_str(body, "kind", "Event");
-    json_str(json_obj(body, "metadata"), "name", s->name);
+    json_str(json_obj(body, "metadata"), "name", name);
     json_str(json_obj(body, "metadata"), "namespace", o->ns);
     json_str(body, "eventTime", when);
     json_str(body, "reportingController", "everserve.dev/operator");
@@ -84,7 +97,7 @@ static void create(struct events *e, const struct observed *o, const struct stat
 
 static void count_up(struct events *e, const struct observed *o, const struct series *s)
 {
-    AUTO_FREE char *path = kube_path("/apis/events.k8s.io/v1", o->ns, "events", s->name, NULL);
+    AUTO_FREE char *path = path_of(o, s);
     AUTO_JSON cJSON *body = json_new_obj();
     char when[32];
 
