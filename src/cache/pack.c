@@ -32,7 +32,7 @@ static const char *const phrases[] = {
     "\"name\":\"",
     "\"value\":\"",
     "\"image\":\"",
-    "},{\"name\":\"" + 1, /* ,{"name":" */
+    ",{\"name\":\"",
     ",\"ready\":",
     /* from here on two characters: of any server */
     "{\"metadata\":{\"name\":\"",
