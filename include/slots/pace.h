@@ -20,6 +20,7 @@
 #define PACE_JOB_SLOTS_MAX 1024
 #define PACE_PAIRS_MAX 8
 #define PACE_LEAST_LIMIT_US 2500
+#define PACE_IDLE_MAX_US 1250 /* to begin with: one bad moment must not allow for many */
 
 enum move_engine {
     ENGINE_LEGACY,    /* SETSLOT and MIGRATE: redis/move.h */

@@ -42,7 +42,7 @@ struct pace pace_start(enum move_engine engine)
 void pace_idle(struct pace *p, int64_t seen_us)
 {
     if (seen_us > 0)
-        p->idle_us = seen_us;
+        p->idle_us = seen_us < PACE_IDLE_MAX_US ? seen_us : PACE_IDLE_MAX_US;
 }
 
 int64_t pace_limit_us(const struct pace *p)

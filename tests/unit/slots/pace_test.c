@@ -185,6 +185,19 @@ static void slowing_in_vain_ends(void **state)
     assert_true(helps.idle_us <= 300);
 }
 
+static void one_bad_moment_allows_for_little(void **state)
+{
+    struct pace p = pace_start(ENGINE_LEGACY);
+    (void)state;
+
+    pace_idle(&p, 900);
+    assert_int_equal(p.idle_us, 900);
+    pace_idle(&p, 0);
+    assert_int_equal(p.idle_us, 900);
+    pace_idle(&p, 190000);
+    assert_int_equal(p.idle_us, PACE_IDLE_MAX_US);
+}
+
 static void waits_are_bounded(void **state)
 {
     struct pace p = pace_start(ENGINE_LEGACY);
@@ -200,13 +213,14 @@ static void waits_are_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[4 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows) + COUNT(job_rows)] = {
+    struct CMUnitTest tests[5 + COUNT(version_rows) + COUNT(latency_rows) + COUNT(fail_rows) + COUNT(job_rows)] = {
         cmocka_unit_test(success_forgives_and_grows),
         cmocka_unit_test(waits_are_bounded),
+        cmocka_unit_test(one_bad_moment_allows_for_little),
         cmocka_unit_test(a_busy_machine_does_not_stop_it),
         cmocka_unit_test(slowing_in_vain_ends),
     };
-    size_t n = 4;
+    size_t n = 5;
 
     ROWS(version_rows, check_version);
     ROWS(latency_rows, check_latency);
