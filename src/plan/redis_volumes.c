@@ -139,13 +139,20 @@ static void look_at(struct volumes *v, const struct claim *c)
     }
 }
 
+/* Without a plan nobody has proved that pods beyond the spec's number hold nothing (walk_redis_nodes), and a new set would
+ * not know of them. */
+static bool would_lose_pods(const struct walk *w, const struct record *set)
+{
+    return !w->p->redis.plan.n_seats && set->spec_replicas > (int32_t)w->o->redis.expected.n_members;
+}
+
 /* The template of claims cannot change: the StatefulSet ends without its pods, and is made anew around them. */
 static void renew_set(struct volumes *v)
 {
     const struct record *set = v->w->o->child[CHILD_REDIS_STATEFULSET];
     struct action *a;
 
-    if (!set || !set->claim_bytes || set->claim_bytes == v->want)
+    if (!set || !set->claim_bytes || set->claim_bytes == v->want || would_lose_pods(v->w, set))
         return;
     v->w->leave_redis_set = true;
     if (v->growing || v->shrinks || set->deleting || !record_is_ours(set, v->w->o->uid) || v->w->p->redis.roll.pod[0])

@@ -157,6 +157,22 @@ static void also_before_the_cluster_is_formed(void **state)
     assert_true(l->w.leave_redis_set);
 }
 
+/* A status that was lost, and a smaller size: the new set would not know of the pods beyond it. */
+static void not_without_a_plan_and_with_fewer_pods(void **state)
+{
+    struct lab *l = *state;
+
+    l->plan.redis.bootstrapped = l->plan.redis.judged = false;
+    l->set.claim_bytes = GI;
+    l->set.spec_replicas = N_PODS + 1;
+    rule_redis_volumes(&l->w);
+    assert_null(find(l, ACT_ORPHAN));
+    l->plan.redis.plan.n_seats = N_PODS;
+    rule_redis_volumes(&l->w);
+    assert_non_null(find(l, ACT_ORPHAN));
+    l->plan.redis.plan.n_seats = 0; /* there are none */
+}
+
 /* Its pod is to come. */
 static void nothing_has_left_a_cluster_that_is_not_formed(void **state)
 {
@@ -295,6 +311,7 @@ int main(void)
         ROW(a_size_without_a_unit_counts_too),
         ROW(then_the_set_is_made_anew),
         ROW(also_before_the_cluster_is_formed),
+        ROW(not_without_a_plan_and_with_fewer_pods),
         ROW(nothing_has_left_a_cluster_that_is_not_formed),
         ROW(not_while_a_pod_is_restarted),
         ROW(a_refusal_is_said_and_not_repeated_at_once),

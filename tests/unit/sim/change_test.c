@@ -7,7 +7,8 @@
  * and once with such that do at once: then templates are kept, versions tried and promoted.
  *
  * What may differ, because history counts by design, is one table below (excuses). Not generated: Redis that is formed (its
- * changes are commands, tests/e2e/redis_*, and it cannot be removed), serving pods that wait for it, Paused, canaries that
+ * changes are commands, tests/e2e/redis_*, and it cannot be removed), fewer nodes of one that is not (without a plan nobody
+ * has proved that they hold nothing: its StatefulSet only grows), serving pods that wait for it, Paused, canaries that
  * wait for a person, and what the CRD's transition rules refuse, which the local API server does not evaluate.
  */
 #include "change_lab.h"
@@ -90,6 +91,7 @@ struct walker {
     int choice[COUNT(rows)];
     bool may_have_redis;
     bool was_autoscaled, had_redis;
+    int redis_nodes; /* 0: none now */
     int64_t model_milli, largest_model_milli; /* of a claim of ours */
 };
 
@@ -136,6 +138,7 @@ static bool is_accepted(struct walker *w)
     AUTO_JSON cJSON *doc = resource(w, "x");
     struct isvc s;
     struct err e;
+    bool fits;
 
     if ((w->choice[ROW_REDIS] && !w->may_have_redis) || isvc_decode(doc, &s, &e) < 0)
         return false;
@@ -144,8 +147,10 @@ static bool is_accepted(struct walker *w)
     w->model_milli = model_size(&s);
     if (w->model_milli > w->largest_model_milli)
         w->largest_model_milli = w->model_milli;
+    fits = !s.redis.present || s.redis.nodes >= w->redis_nodes;
+    w->redis_nodes = s.redis.present ? s.redis.nodes : 0;
     isvc_done(&s);
-    return true;
+    return fits;
 }
 
 static int random_below(int n)
