@@ -35,12 +35,12 @@ static bool is_size(const cJSON *isvc, int shards, int replicas)
            str_eq(json_get_str(isvc, "status.redis.state"), "Healthy");
 }
 
-static void resize(struct e2e *t, int shards, int replicas)
+static void resize(struct e2e *t, const char *phase, int shards, int replicas)
 {
     int64_t end_ms = e2e_deadline_ms(RESIZE_S), from_ms = loop_now_ms();
     const char *words = NULL, *why;
 
-    ledger_phase(t, e2e_fmt(t, "to %dx%d", shards, replicas));
+    ledger_phase(t, phase);
     e2e_patch(t, "inferenceservices/fraud", e2e_fmt(t, "{spec: {redis: {shards: %d, replicasPerShard: %d}}}", shards, replicas));
     for (;;) {
         const cJSON *isvc = e2e_get(t, "inferenceservices/fraud");
@@ -74,7 +74,10 @@ static void check_phase(struct e2e *t, const char *name, int64_t idle_us)
 
 static void grows_and_shrinks(struct e2e *t)
 {
-    static const char *const phases[] = { "to 6x1", "to 3x1", "to 3x2" };
+    static const struct size {
+        const char *phase;
+        int shards, replicas;
+    } sizes[] = { { "3 to 6 shards", 6, 1 }, { "6 to 3 shards", 3, 1 }, { "replicas 1 to 2", 3, 2 }, { "replicas 2 to 1", 3, 1 } };
     const struct release *r = t->row;
     struct ledger_opts o = { .n_keys = N_KEYS, .mixed = true, .fill = true, .big_bytes = BIG_BYTES };
     int64_t from_ms = loop_now_ms();
@@ -85,15 +88,13 @@ static void grows_and_shrinks(struct e2e *t)
     e2e_note(t, "%d keys after %.1f s", N_KEYS, (double)(loop_now_ms() - from_ms) / 1000);
     e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", READY_S);
     quiet(t, "quiet");
-    resize(t, 6, 1);
-    resize(t, 3, 1);
-    resize(t, 3, 2);
-    resize(t, 3, 1);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        resize(t, sizes[i].phase, sizes[i].shards, sizes[i].replicas);
     quiet(t, "quiet again");
     ledger_note_phases(t);
     int64_t before_us = ledger_phase_get(t, "quiet").p99_us, after_us = ledger_phase_get(t, "quiet again").p99_us;
-    for (size_t i = 0; i < COUNT(phases); i++)
-        check_phase(t, phases[i], before_us > after_us ? before_us : after_us);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        check_phase(t, sizes[i].phase, before_us > after_us ? before_us : after_us);
     witness_check_ledger(t, 0, 0);
 }
 
@@ -147,12 +148,12 @@ static void huge_key_moves(struct e2e *t)
     e2e_needs_server(t, r->server);
     witness_bring_up(t, r->yaml);
     ledger_start(t, "fraud");
-    resize(t, 4, 1);
+    resize(t, "a fourth shard", 4, 1);
     const char *key = write_huge(t);
     for (int64_t end_ms = e2e_deadline_ms(60); !has_huge(t, key); e2e_sleep_ms(t, 500))
         E2E_CHECK(t, loop_now_ms() < end_ms, NULL, "%s was not written", key);
     e2e_wait_condition(t, "inferenceservices/fraud", "RedisReady", "True", "Healthy", READY_S);
-    resize(t, 3, 1);
+    resize(t, "three again", 3, 1);
     E2E_CHECK(t, has_huge(t, key), NULL, "%s is not whole", key);
     witness_check_ledger(t, 0, 0);
 }
