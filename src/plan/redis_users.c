@@ -136,18 +136,32 @@ static void reload_all(struct walk *w, struct commands *cmds)
     w->p->redis.reloading = want;
 }
 
+/* An expired one is only taken from who is known to show it: the old one is remembered until all show the Secret's. */
+static const char *shown_certificate(const struct walk *w)
+{
+    const struct redis_seen *seen = &w->o->redis;
+    const char *ours = seen->keys ? seen->keys->tls.fingerprint : "", *shown = NULL;
+    const char *before = json_get_str(w->o->status, "redis.certificate.fingerprint");
+    bool all = seen->keys && seen->views;
+
+    for (size_t i = 0; i < seen->expected.n_members && seen->views; i++) {
+        const char *c = seen->views[i].certificate;
+
+        all &= c[0] != '\0';
+        if (c[0] && (!shown || str_eq(shown, ours)))
+            shown = c;
+    }
+    return all || !before || (shown && !str_eq(shown, ours)) ? shown : before;
+}
+
 static void report(struct walk *w)
 {
     const struct redis_seen *seen = &w->o->redis;
     struct redis_report_cert *c = &w->p->redis.certificate;
-    const char *shown = NULL;
+    const char *shown = shown_certificate(w);
     char when[32];
 
-    for (size_t i = 0; i < seen->expected.n_members && seen->views; i++)
-        if (seen->views[i].certificate[0] && (!shown || !str_eq(shown, seen->keys->tls.fingerprint)))
-            shown = seen->views[i].certificate;
-    if (shown)
-        memcpy(c->fingerprint, shown, sizeof(c->fingerprint));
+    snprintf(c->fingerprint, sizeof(c->fingerprint), "%s", shown ? shown : "");
     c->not_after_s = seen->given ? seen->given->held_not_after_s : 0;
     if (!c->not_after_s)
         return;
@@ -163,7 +177,7 @@ enum verdict_of_rule rule_redis_tls(struct walk *w)
     const struct redis_seen *seen = &w->o->redis;
     struct commands cmds = { 0 };
 
-    if (!w->p->redis.wanted || !seen->keys || !seen->keys->tls.crt)
+    if (!w->p->redis.wanted || (seen->keys && !seen->keys->tls.crt))
         return RULE_PASS;
     report(w);
     if (!may_act(w))
