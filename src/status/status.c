@@ -224,6 +224,8 @@ static void put_certificate(const struct observed *o, const struct plan *p, cJSO
     cJSON *out;
     char when[32];
 
+    if (c->fingerprint[0])
+        json_str(json_obj(json_obj(status, "redis"), "certificate"), "fingerprint", c->fingerprint);
     if (!c->not_after_s)
         return;
     put_condition(o, status,
@@ -232,8 +234,6 @@ static void put_certificate(const struct observed *o, const struct plan *p, cJSO
     out = json_obj(json_obj(status, "redis"), "certificate");
     str_rfc3339(c->not_after_s * 1000, false, when);
     json_str(out, "notAfter", when);
-    if (c->fingerprint[0])
-        json_str(out, "fingerprint", c->fingerprint);
 }
 
 static void put_backup(const struct backup_state *b, cJSON *redis)
@@ -425,8 +425,13 @@ static void put_address(const struct observed *o, cJSON *status)
 /* What a walk that stopped early did not look at stays as it was said before. */
 static void keep_old(const struct observed *o, cJSON *status)
 {
+    static const char *const later[] = { "certificate", "copies", "users" }; /* rules behind `spec` */
+    cJSON *redis = json_member(status, "redis");
     const cJSON *item;
 
+    for (size_t i = 0; redis && i < COUNT(later); i++)
+        if (!json_member(redis, later[i]) && (item = json_member(json_member(o->status, "redis"), later[i])) != NULL)
+            json_put_dup(redis, later[i], item);
     cJSON_ArrayForEach(item, o->status)
         if (!json_member(status, item->string))
             json_put_dup(status, item->string, item);

@@ -113,6 +113,23 @@ static void a_walk_that_stopped_early_keeps_what_was_said(void **state)
     assert_non_null(condition(w->second, "RedisReady", "status"));
 }
 
+/* A spec that is refused is found out after Redis was mended, and before the rules that say these. */
+static void a_refused_spec_keeps_what_later_rules_said_of_redis(void **state)
+{
+    struct world *w = *state;
+    cJSON *redis;
+
+    build_first(w);
+    redis = json_obj(w->first, "redis");
+    json_str(redis, "copies", "0 0");
+    json_str(json_obj(redis, "certificate"), "fingerprint", "f");
+    json_int(json_obj(redis, "users"), "rotation", 2);
+    w->plan.rule = "spec";
+    w->plan.stopped = true;
+    w->second = status_build(&w->o, &w->plan);
+    assert_true(json_equal(json_member(w->second, "redis"), redis));
+}
+
 static void half_a_character_does_not_leave_the_house(void **state)
 {
     struct world *w = *state;
@@ -178,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(times_move_only_when_a_status_flips), ROW(the_same_plan_gives_the_same_status),
         ROW(kstatus_tells_moving_from_stuck),     ROW(a_walk_that_stopped_early_keeps_what_was_said),
+        ROW(a_refused_spec_keeps_what_later_rules_said_of_redis),
         ROW(a_hold_says_which_why_and_since),     ROW(events_are_transitions),
         ROW(a_torn_latch_is_kept_and_makes_redis_unknown),
         ROW(half_a_character_does_not_leave_the_house),
