@@ -185,7 +185,7 @@ static void by_schedule(struct e2e *t)
 
 #define PLAIN(name, fn) { { name, fn, NEEDS_NODES | NEEDS_REDIS_CLI }, NULL }
 #define SCHEDULED(name, i, time) \
-    { { "by schedule, old ones pruned, and restored: " name, by_schedule, NEEDS_SIM_NODES | NEEDS_REDIS_CLI | (time) }, &releases[i] }
+    { { "by schedule, old ones pruned, and restored: " name, by_schedule, NEEDS_SIM | NEEDS_SIM_NODES | NEEDS_REDIS_CLI | (time) }, &releases[i] }
 
 #define TLS(name, i) \
     { { "TLS: a backup under load, and another service restored from it: " name, there_and_back_over_tls, \
