@@ -169,6 +169,14 @@ static enum verdict_of_rule give_up(struct walk *w, const struct replacing *befo
         (void)replace_one(w, before); /* as it is */
     w->feasible = INFEASIBLE;
     walk_look_again(w, AGAIN_MS);
+    return RULE_PASS; /* said by rule_placeable */
+}
+
+/* After the children: whose name of a child is taken is more than where its pods could run. */
+enum verdict_of_rule rule_placeable(struct walk *w)
+{
+    if (!w->p->fits_nowhere[0])
+        return RULE_PASS;
     return walk_say(w, RULE_HOLD, "FitsNoNode", "no node can hold a pod of this version: %.200s", w->p->fits_nowhere);
 }
 

@@ -41,7 +41,7 @@ static const struct rule {
     { "headroom", rule_headroom },
     { "gate", rule_gate },                 { "template", rule_template }, { "feasible", rule_feasible },   { "rollout", rule_rollout },
     { "canary", rule_canary },
-    { "children", rule_children },         { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
+    { "children", rule_children },         { "placeable", rule_placeable }, { "predictor", rule_predictor }, { "rollout-keep", rule_keep },
     { "scaling", rule_scaling },           { "survives", rule_survives },   { "redis-ready", rule_redis_ready },
 };
 

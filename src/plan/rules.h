@@ -144,6 +144,7 @@ bool walk_leaves_canary(const struct walk *w, enum child c); /* canary.c */
 enum verdict_of_rule rule_canary(struct walk *w);       /* canary.c: after the rollout, before the children */
 enum verdict_of_rule rule_gate(struct walk *w);         /* gate.c */
 enum verdict_of_rule rule_feasible(struct walk *w);     /* feasible.c */
+enum verdict_of_rule rule_placeable(struct walk *w);
 enum verdict_of_rule rule_survives(struct walk *w);     /* survives.c */
 enum verdict_of_rule rule_children(struct walk *w);     /* children.c */
 enum verdict_of_rule rule_predictor(struct walk *w);    /* ready.c */
