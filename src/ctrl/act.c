@@ -12,6 +12,11 @@ bool act_is_passing(const struct err *e)
     return e->kind == ERR_CONFLICT || e->kind == ERR_RETRY;
 }
 
+int64_t refused_for_ms(const struct err *e)
+{
+    return act_is_passing(e) ? PASSING_AGAIN_MS : REFUSED_AGAIN_MS;
+}
+
 _Static_assert(PLAN_ACTIONS_MAX <= 64, "a bit for each");
 
 void act_wrote(struct pass *p)
@@ -28,9 +33,9 @@ static void end_ok(struct pass *p)
 /* The key goes on as planned: Redis has to be looked at whatever becomes of the Deployment. */
 static void end_failed(struct pass *p)
 {
-    int64_t again_ms = p->plan.look_again_ms;
+    int64_t again_ms = p->plan.look_again_ms, most_ms = refused_for_ms(&p->failed);
 
-    pass_end(p, NULL, again_ms >= 0 && again_ms < REFUSED_AGAIN_MS ? again_ms : REFUSED_AGAIN_MS);
+    pass_end(p, NULL, again_ms >= 0 && again_ms < most_ms ? again_ms : most_ms);
 }
 
 static void on_redis(void *arg, const struct redis_result *results, size_t n, enum reply_class worst)

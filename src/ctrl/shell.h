@@ -86,7 +86,10 @@ struct track {
     } shown;
 };
 
-enum { REFUSED_AGAIN_MS = 30000 };
+enum {
+    REFUSED_AGAIN_MS = 30000, /* what the server refuses is tried again so late ... */
+    PASSING_AGAIN_MS = 5000,  /* ... and what failed several times in a row, but may pass (429, 5xx, conflicts), so late */
+};
 
 enum counter {
     RECONCILE_SUCCESS,
@@ -271,6 +274,7 @@ void act_run(struct pass *p);
 void act_next(struct pass *p); /* the current action is done */
 void act_wrote(struct pass *p); /* the current action changed something */
 bool act_is_passing(const struct err *e); /* trouble that may be over at the next look */
+int64_t refused_for_ms(const struct err *e); /* how long it is not tried again */
 
 /* move.c: the current action, then act_next */
 void move_slots(struct pass *p);

@@ -129,7 +129,7 @@ const struct err *track_refusal(const struct track *t, enum child child, uint64_
 {
     const struct refusal *r = t->obstacles ? t->obstacles->refused[child] : NULL;
 
-    return r && r->hash == hash && now_ms - r->at_ms < REFUSED_AGAIN_MS ? &r->err : NULL;
+    return r && r->hash == hash && now_ms - r->at_ms < refused_for_ms(&r->err) ? &r->err : NULL;
 }
 
 void tracks_doubt(struct ctrl *c)
