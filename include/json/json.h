@@ -36,6 +36,9 @@ cJSON *json_member(const cJSON *obj, const char *key); /* exact key, case matter
 cJSON *json_at(const cJSON *obj, const char *path);
 const char *json_get_str(const cJSON *obj, const char *path); /* NULL when absent */
 int64_t json_get_int(const cJSON *obj, const char *path, int64_t fallback);
+/* Of the list status.conditions, given the status, the one of this type; NULL: none. Lent. */
+const cJSON *json_condition(const cJSON *status, const char *type);
+bool json_condition_is(const cJSON *status, const char *type, const char *value); /* "True", "False", "Unknown" */
 /* Amounts are texts or numbers ("2Gi", 2147483648): as text, NULL when v is neither. Caller frees. */
 char *json_scalar_text(const cJSON *v);
 bool json_get_bool(const cJSON *obj, const char *path, bool fallback);

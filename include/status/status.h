@@ -26,7 +26,4 @@ struct status_event {
 size_t status_events(const struct observed *o, const cJSON *next, const struct plan *p,
                      struct status_event out[STATUS_EVENTS_MAX]);
 
-/* Is this condition of that status? NULL status text: absent. */
-bool status_condition_is(const cJSON *status, const char *type, const char *value);
-
 #endif

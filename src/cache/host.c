@@ -32,23 +32,14 @@ static void read_taint(const char *key, struct host *out)
     out->unwell |= str_eq(key, "node.kubernetes.io/not-ready") || str_eq(key, "node.kubernetes.io/unreachable");
 }
 
-static bool is_ready(const cJSON *obj)
-{
-    const cJSON *c;
-
-    cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
-        if (str_eq(json_get_str(c, "type"), "Ready"))
-            return str_eq(json_get_str(c, "status"), "True");
-    return false;
-}
-
 bool host_from(const cJSON *obj, struct host *out)
 {
     const char *name = json_get_str(obj, "metadata.name"), *rv = json_get_str(obj, "metadata.resourceVersion");
     const cJSON *labels = json_at(obj, "metadata.labels"), *taint;
     const char *zone = cJSON_GetStringValue(json_member(labels, "topology.kubernetes.io/zone"));
 
-    *out = (struct host){ .cordoned = json_get_bool(obj, "spec.unschedulable", false), .unwell = !is_ready(obj) };
+    *out = (struct host){ .cordoned = json_get_bool(obj, "spec.unschedulable", false),
+                          .unwell = !json_condition_is(json_member(obj, "status"), "Ready", "True") };
     if (str_empty(name))
         return false;
     host_name_copy(out->name, name);

@@ -55,17 +55,12 @@ static bool was_taken(const cJSON *obj)
 
 static const cJSON *condition_of(const cJSON *obj, const char *type)
 {
-    const cJSON *c;
-
-    cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
-        if (str_eq(json_get_str(c, "type"), type))
-            return c;
-    return NULL;
+    return json_condition(json_member(obj, "status"), type);
 }
 
-static bool condition_is(const cJSON *obj, const char *type, const char *status)
+static bool condition_is(const cJSON *obj, const char *type, const char *value)
 {
-    return str_eq(json_get_str(condition_of(obj, type), "status"), status);
+    return json_condition_is(json_member(obj, "status"), type, value);
 }
 
 static const char *foreign_manager(const cJSON *obj)
@@ -302,24 +297,21 @@ static void copy_scheduler_word(char *dst, size_t size, const char *message)
 /* The scheduler's own word. A pod that waits for its gates was not looked at. */
 static void read_scheduling(const cJSON *pod, struct pod *out)
 {
-    const cJSON *c;
+    const cJSON *c = condition_of(pod, "PodScheduled");
     char word[512];
 
-    cJSON_ArrayForEach(c, json_at(pod, "status.conditions"))
-    {
-        if (!str_eq(json_get_str(c, "type"), "PodScheduled") || !str_eq(json_get_str(c, "status"), "False"))
-            continue;
-        copy_scheduler_word(word, sizeof(word), json_get_str(c, "message"));
-        if (!out->waiting[0]) {
-            copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
-            say_detail(out, word);
-        }
-        if (!str_eq(json_get_str(c, "reason"), "Unschedulable"))
-            continue;
-        out->unschedulable_ms = str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
-        if (!out->message[0])
-            copy_cut(out->message, sizeof(out->message), word);
+    if (!str_eq(json_get_str(c, "status"), "False"))
+        return;
+    copy_scheduler_word(word, sizeof(word), json_get_str(c, "message"));
+    if (!out->waiting[0]) {
+        copy_cut(out->waiting, sizeof(out->waiting), "Unschedulable");
+        say_detail(out, word);
     }
+    if (!str_eq(json_get_str(c, "reason"), "Unschedulable"))
+        return;
+    out->unschedulable_ms = str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
+    if (!out->message[0])
+        copy_cut(out->message, sizeof(out->message), word);
 }
 
 static void read_trial(const cJSON *labels, struct pod *out)
@@ -460,12 +452,9 @@ bool rv_is_older(const char *rv, const char *than)
 
 static int64_t resize_waits_ms(const cJSON *obj)
 {
-    const cJSON *c;
+    const cJSON *c = condition_of(obj, "FileSystemResizePending");
 
-    cJSON_ArrayForEach(c, json_at(obj, "status.conditions"))
-        if (str_eq(json_get_str(c, "type"), "FileSystemResizePending") && str_eq(json_get_str(c, "status"), "True"))
-            return str_rfc3339_ms(json_get_str(c, "lastTransitionTime"));
-    return 0;
+    return str_eq(json_get_str(c, "status"), "True") ? str_rfc3339_ms(json_get_str(c, "lastTransitionTime")) : 0;
 }
 
 bool claim_from(const cJSON *obj, struct claim *out)

@@ -19,23 +19,14 @@ static bool is_parent(const cJSON *ref, const cJSON *of_status, const char *ns)
 static const char *refusal(const cJSON *parent)
 {
     static const char *const types[] = { "Accepted", "ResolvedRefs" };
-    const cJSON *c;
+    const char *reason;
 
     for (size_t i = 0; i < COUNT(types); i++)
-        cJSON_ArrayForEach(c, json_member(parent, "conditions"))
-            if (str_eq(json_get_str(c, "type"), types[i]) && str_eq(json_get_str(c, "status"), "False"))
-                return json_get_str(c, "reason") ? json_get_str(c, "reason") : types[i];
+        if (json_condition_is(parent, types[i], "False")) {
+            reason = json_get_str(json_condition(parent, types[i]), "reason");
+            return reason ? reason : types[i];
+        }
     return NULL;
-}
-
-static bool is_accepted(const cJSON *parent)
-{
-    const cJSON *c;
-
-    cJSON_ArrayForEach(c, json_member(parent, "conditions"))
-        if (str_eq(json_get_str(c, "type"), "Accepted"))
-            return str_eq(json_get_str(c, "status"), "True");
-    return false;
 }
 
 /* What one Gateway says, by whichever controller. */
@@ -48,7 +39,7 @@ static void read_parent(const cJSON *obj, const cJSON *ref, uint8_t number, stru
     cJSON_ArrayForEach(p, json_at(obj, "status.parents"))
         if (is_parent(ref, json_member(p, "parentRef"), ns ? ns : "")) {
             why = why ? why : refusal(p);
-            accepted |= is_accepted(p);
+            accepted |= json_condition_is(p, "Accepted", "True");
         }
     out->route_accepted += accepted && !why;
     if (!why || out->route_refuser)

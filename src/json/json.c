@@ -128,6 +128,21 @@ int64_t json_get_int(const cJSON *obj, const char *path, int64_t fallback)
     return json_is_int(v) ? (int64_t)v->valuedouble : fallback;
 }
 
+const cJSON *json_condition(const cJSON *status, const char *type)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, json_member(status, "conditions"))
+        if (str_eq(json_get_str(c, "type"), type))
+            return c;
+    return NULL;
+}
+
+bool json_condition_is(const cJSON *status, const char *type, const char *value)
+{
+    return str_eq(json_get_str(json_condition(status, type), "status"), value);
+}
+
 char *json_scalar_text(const cJSON *v)
 {
     if (cJSON_IsNumber(v))

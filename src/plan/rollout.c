@@ -18,17 +18,16 @@ static void read_text(const cJSON *obj, const char *path, char *out, size_t size
 /* What the status says: it outlives the operator. Why a template failed stands in the condition. */
 static void recall(struct walk *w)
 {
-    const cJSON *status = w->o->status, *c;
+    const cJSON *status = w->o->status, *c = json_condition(status, "RolledBack");
     struct rollout_outcome *r = &w->p->rollout;
 
     read_text(status, "predictor.revision", r->revision, sizeof(r->revision));
     read_text(status, "predictor.lastGoodRevision", r->last_good, sizeof(r->last_good));
     read_text(status, "predictor.failedRevision", r->failed, sizeof(r->failed));
-    cJSON_ArrayForEach(c, json_member(status, "conditions"))
-        if (r->failed[0] && str_eq(json_get_str(c, "type"), "RolledBack") && str_eq(json_get_str(c, "status"), "True")) {
-            read_text(c, "reason", r->reason, sizeof(r->reason));
-            read_text(c, "message", r->message, sizeof(r->message));
-        }
+    if (r->failed[0] && str_eq(json_get_str(c, "status"), "True")) {
+        read_text(c, "reason", r->reason, sizeof(r->reason));
+        read_text(c, "message", r->message, sizeof(r->message));
+    }
     if (r->failed[0] && !r->reason[0])
         snprintf(r->reason, sizeof(r->reason), "RolloutFailed");
     if (r->failed[0] && !r->message[0])

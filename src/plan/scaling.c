@@ -152,12 +152,9 @@ static enum verdict_of_rule lacks(struct walk *w, const char *reason, const char
 
 static bool was_said(const struct walk *w, const char *reason)
 {
-    const cJSON *c;
+    const cJSON *c = json_condition(w->o->status, "Ready");
 
-    cJSON_ArrayForEach(c, json_member(w->o->status, "conditions"))
-        if (str_eq(json_get_str(c, "type"), "Ready"))
-            return str_eq(json_get_str(c, "reason"), reason) && json_get_int(c, "observedGeneration", 0) == w->o->generation;
-    return false;
+    return str_eq(json_get_str(c, "reason"), reason) && json_get_int(c, "observedGeneration", 0) == w->o->generation;
 }
 
 static enum verdict_of_rule check_zero(struct walk *w)

@@ -23,17 +23,12 @@ static void add(struct list *l, bool warning, const char *reason, const char *ac
 
 static bool flips(const struct observed *o, const cJSON *next, const char *type, const char *to)
 {
-    return status_condition_is(next, type, to) && !status_condition_is(o->status, type, to);
+    return json_condition_is(next, type, to) && !json_condition_is(o->status, type, to);
 }
 
 static const char *reason_of(const cJSON *status, const char *type)
 {
-    const cJSON *c;
-
-    cJSON_ArrayForEach(c, json_member(status, "conditions"))
-        if (str_eq(json_get_str(c, "type"), type))
-            return json_get_str(c, "reason");
-    return NULL;
+    return json_get_str(json_condition(status, type), "reason");
 }
 
 static void add_stalled(struct list *l, const struct observed *o, const cJSON *next, const struct plan *p)
@@ -194,7 +189,7 @@ size_t status_events(const struct observed *o, const cJSON *next, const struct p
         add(&l, true, "NotSurvivable", "CheckPlacement", p->survives.message);
     if (flips(o, next, "ScalingHeld", "True"))
         add(&l, true, "ScalingHeld", "Scale", p->gate.reason);
-    if (flips(o, next, "ScalingHeld", "False") && status_condition_is(o->status, "ScalingHeld", "True"))
+    if (flips(o, next, "ScalingHeld", "False") && json_condition_is(o->status, "ScalingHeld", "True"))
         add(&l, false, "ScalingReleased", "Scale", "slot health holds nothing any more");
     if (flips(o, next, "ScalingBlind", "True") && p->floor.replicas)
         add(&l, true, "ScalingBlind", "Scale", "the autoscaler cannot read its metrics: what runs stays at least");

@@ -14,21 +14,6 @@ struct condition {
     const char *message;
 };
 
-static const cJSON *find_condition(const cJSON *status, const char *type)
-{
-    const cJSON *c;
-
-    cJSON_ArrayForEach(c, json_member(status, "conditions"))
-        if (str_eq(json_get_str(c, "type"), type))
-            return c;
-    return NULL;
-}
-
-bool status_condition_is(const cJSON *status, const char *type, const char *value)
-{
-    return str_eq(json_get_str(find_condition(status, type), "status"), value);
-}
-
 /* Messages are cut at the ends of buffers; half a character would be changed by the server, or refused. */
 static void put_text(cJSON *obj, const char *key, const char *text)
 {
@@ -41,7 +26,7 @@ static void put_text(cJSON *obj, const char *key, const char *text)
 static void put_condition(const struct observed *o, cJSON *status, const struct condition *c)
 {
     const char *value = c->unknown ? "Unknown" : c->value ? "True" : "False";
-    const cJSON *old = find_condition(o->status, c->type);
+    const cJSON *old = json_condition(o->status, c->type);
     const char *since = str_eq(json_get_str(old, "status"), value) ? json_get_str(old, "lastTransitionTime") : NULL;
     cJSON *out = json_push_obj(json_arr(status, "conditions"));
     char now[32];
@@ -436,7 +421,7 @@ static void keep_old(const struct observed *o, cJSON *status)
         if (!json_member(status, item->string))
             json_put_dup(status, item->string, item);
     cJSON_ArrayForEach(item, json_member(o->status, "conditions"))
-        if (json_get_str(item, "type") && !find_condition(status, json_get_str(item, "type")))
+        if (json_get_str(item, "type") && !json_condition(status, json_get_str(item, "type")))
             json_push(json_arr(status, "conditions"), json_dup(item));
 }
 

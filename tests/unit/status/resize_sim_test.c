@@ -86,7 +86,7 @@ static void one_pass(struct stage *s)
 
 static bool is_ready(const struct stage *s)
 {
-    return status_condition_is(s->status, "RedisReady", "True") && !json_has(s->status, "redis.resize") &&
+    return json_condition_is(s->status, "RedisReady", "True") && !json_has(s->status, "redis.resize") &&
            s->redis.n_pods == s->svc.redis.nodes && json_get_int(s->status, "redis.plan.shards", 0) == s->svc.redis.shards;
 }
 

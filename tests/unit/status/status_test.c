@@ -89,13 +89,13 @@ static void kstatus_tells_moving_from_stuck(void **state)
     struct world *w = *state;
 
     build_first(w);
-    assert_true(status_condition_is(w->first, "Reconciling", "True"));
-    assert_true(status_condition_is(w->first, "Stalled", "False"));
+    assert_true(json_condition_is(w->first, "Reconciling", "True"));
+    assert_true(json_condition_is(w->first, "Stalled", "False"));
     assert_int_equal(json_get_int(w->first, "observedGeneration", 0), 3);
     w->plan.stalled = true;
     w->second = status_build(&w->o, &w->plan);
-    assert_true(status_condition_is(w->second, "Reconciling", "False"));
-    assert_true(status_condition_is(w->second, "Stalled", "True"));
+    assert_true(json_condition_is(w->second, "Reconciling", "False"));
+    assert_true(json_condition_is(w->second, "Stalled", "True"));
 }
 
 static void a_walk_that_stopped_early_keeps_what_was_said(void **state)
