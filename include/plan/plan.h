@@ -172,7 +172,7 @@ struct plan {
     struct entrypoint fetcher; /* of models: to be written to status */
     struct drain drain;
     struct replacing replacing;
-    char fits_nowhere[240]; /* why no node could ever hold a pod of the template that is wanted; "": nothing says so */
+    char fits_nowhere[280]; /* a sentence: why no node could ever hold a pod of the template that is wanted; "": nothing says so */
     struct rollout_outcome rollout;
     struct survives survives;
     int32_t replicas_wanted; /* what the predictor should run; -1: not known */

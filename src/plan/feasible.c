@@ -177,7 +177,7 @@ enum verdict_of_rule rule_placeable(struct walk *w)
 {
     if (!w->p->fits_nowhere[0])
         return RULE_PASS;
-    return walk_say(w, RULE_HOLD, "FitsNoNode", "no node can hold a pod of this version: %.200s", w->p->fits_nowhere);
+    return walk_say(w, RULE_HOLD, "FitsNoNode", "%.240s", w->p->fits_nowhere);
 }
 
 static bool is_on_trial(const struct walk *w)

@@ -92,7 +92,9 @@ static bool comes_from_elsewhere(const struct walk *w, const struct fit *f)
 
 bool walk_fits_nowhere(struct walk *w)
 {
-    char *out = w->p->fits_nowhere;
+    static const char says[] = "no node can hold a pod of this version: ";
+    char *out = w->p->fits_nowhere, *why = out + sizeof(says) - 1;
+    const size_t size = sizeof(w->p->fits_nowhere) - (sizeof(says) - 1);
     struct demand d;
     struct fit f;
 
@@ -102,10 +104,11 @@ bool walk_fits_nowhere(struct walk *w)
     cache_fit(w->o->nodes, &d, &f);
     if (f.fits || comes_from_elsewhere(w, &f))
         return false;
+    memcpy(out, says, sizeof(says));
     if (f.n_nodes)
-        say_lacking(&f, out, sizeof(w->p->fits_nowhere));
+        say_lacking(&f, why, size);
     else
-        say_no_node(&d, &f, out, sizeof(w->p->fits_nowhere));
+        say_no_node(&d, &f, why, size);
     str_utf8_fix(out);
     return true;
 }

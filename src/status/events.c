@@ -135,12 +135,8 @@ static void add_replacing(struct list *l, const struct observed *o, const struct
 
 static void add_placeable(struct list *l, const struct observed *o, const cJSON *next, const struct plan *p)
 {
-    char note[300];
-
-    if (!flips(o, next, "Placeable", "False"))
-        return;
-    snprintf(note, sizeof(note), "no node can hold a pod of this version: %s", p->fits_nowhere);
-    add(l, true, "FitsNoNode", "Rollout", note);
+    if (flips(o, next, "Placeable", "False"))
+        add(l, true, "FitsNoNode", "Rollout", p->fits_nowhere);
 }
 
 static void add_canary(struct list *l, const struct observed *o, const struct plan *p)

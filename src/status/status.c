@@ -57,12 +57,8 @@ static void put_ready(const struct observed *o, const struct plan *p, cJSON *sta
 /* There only while it says something. */
 static void put_placeable(const struct observed *o, const struct plan *p, cJSON *status)
 {
-    char text[300];
-
-    if (!p->fits_nowhere[0])
-        return;
-    snprintf(text, sizeof(text), "no node can hold a pod of this version: %s", p->fits_nowhere);
-    put_condition(o, status, &(struct condition){ "Placeable", false, false, "FitsNoNode", text });
+    if (p->fits_nowhere[0])
+        put_condition(o, status, &(struct condition){ "Placeable", false, false, "FitsNoNode", p->fits_nowhere });
 }
 
 static void put_revision(cJSON *predictor, const char *key, const char *hash)
